@@ -1,0 +1,463 @@
+"""Planning is subtraction: desired minus base. Nothing here knows how a value came about.
+
+For each lead and each connection the plan asks what the vendor *should* show (the canonical lead through
+its lens table), looks at what it *does* show (the base of the link), and writes the difference down as
+operations in the order in which they can be carried out: the lead, its labels, its assignments, its notes.
+What cannot be carried is not dropped: it is a `NotCarried` with the reason, in words.
+
+Because the plan is recomputed from state each time, there is no queue to lose, double or reorder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from typing import Any, Protocol
+
+from syncd.domain import notes
+from syncd.domain.lead import FIELDS, Fields, Value, blank, encode
+from syncd.domain.lens import LensTable
+
+LABELS = "labels"
+ASSIGNMENT = "assignment."
+
+
+class _Link(Protocol):
+    """What the plan needs of a link (ports.store.Link)."""
+
+    @property
+    def connection(self) -> str: ...
+    @property
+    def external_id(self) -> str: ...
+    @property
+    def node(self) -> int | None: ...
+    @property
+    def part(self) -> int: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def base(self) -> Fields: ...
+    @property
+    def unmapped(self) -> Mapping[str, str]: ...
+    @property
+    def settled(self) -> Mapping[str, Any]: ...
+
+
+class _Note(Protocol):
+    """What the plan needs of a note (ports.store.Note)."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def body(self) -> str: ...
+    @property
+    def author(self) -> int | None: ...
+    @property
+    def author_name(self) -> str: ...
+    @property
+    def written_at(self) -> Any: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def pinned(self) -> bool: ...
+    @property
+    def origin(self) -> str: ...
+    @property
+    def deleted(self) -> bool: ...
+
+
+class _Can(Protocol):
+    """What the plan needs of a vendor's capabilities (ports.vendor.Capabilities)."""
+
+    @property
+    def roles(self) -> frozenset[str]: ...
+    @property
+    def unassign(self) -> frozenset[str]: ...
+    @property
+    def create_needs(self) -> tuple[tuple[str, ...], ...]: ...
+    @property
+    def create_carries(self) -> frozenset[str]: ...
+    @property
+    def update_carries(self) -> frozenset[str]: ...
+    @property
+    def note_max(self) -> int: ...
+    @property
+    def note_edit(self) -> bool: ...
+    @property
+    def note_delete(self) -> bool: ...
+    @property
+    def not_carried(self) -> Mapping[str, str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One connection as the plan sees it.
+
+    directions   field (or "notes") → both | read | write | off
+    agents       canonical agent id → external id here
+    agent_names  canonical agent id → name, for header lines
+    clears       fields where a blank may be written
+    labels_only / stages_only   the create filter: any of these labels (folded), any of these stages
+    """
+
+    connection: str
+    lenses: LensTable
+    can: _Can
+    directions: Mapping[str, str] = field(default_factory=dict)
+    agents: Mapping[int, str] = field(default_factory=dict)
+    agent_names: Mapping[int, str] = field(default_factory=dict)
+    clears: frozenset[str] = frozenset()
+    labels_only: frozenset[str] = frozenset()
+    stages_only: frozenset[str] = frozenset()
+    note_header: str = notes.DEFAULT_TEMPLATE
+
+    def writes(self, name: str, *, creating: bool = False) -> bool:
+        """Whether syncd may write this field here at all."""
+        if self.directions.get(name, "both") not in {"both", "write"}:
+            return False
+        if name == LABELS or name.startswith(ASSIGNMENT):
+            return self.lenses.carries(name)
+        return self.lenses.writable(name, creating=creating)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing to do at one vendor.
+
+    kind    lead | label | assignment | note;  action  create | update | add | remove | assign | delete
+    fields  field → (what the vendor shows, what it should show), canonical values
+    wanted  the whole desired lead (rows such as an address go out whole); for notes {}
+    note, part, parts   which note and which piece of it; ``text`` is the text to write
+    """
+
+    connection: str
+    kind: str
+    action: str
+    lead: int
+    external_id: str | None
+    fields: Mapping[str, tuple[Value | None, Value | None]]
+    wanted: Fields = field(default_factory=dict)
+    note: int = 0
+    part: int = 0
+    text: str = ""
+    note_kind: str = "general"
+    pinned: bool = False
+    author: int | None = None
+    parent: str | None = None
+    """For notes: the external id of the lead, None while the lead is still to be created."""
+
+    @property
+    def id(self) -> str:
+        """Eight characters that name this very operation: same work, same id."""
+        named = [self.connection, self.kind, self.action, self.lead, self.external_id, self.note, self.part, self.text]
+        return digest([named, {n: [encode(a), encode(b)] for n, (a, b) in self.fields.items()}])[:8]
+
+    @property
+    def wanted_digest(self) -> str:
+        """Digest of what is to be created; a refused create is tried again once it differs."""
+        return digest([{n: encode(b) for n, (_, b) in self.fields.items()}, self.text])
+
+    def to_json(self) -> dict[str, Any]:
+        """The shape of `syncd plan --json` (DESIGN §13)."""
+        return {
+            "id": self.id,
+            "connection": self.connection,
+            "kind": self.kind,
+            "action": self.action,
+            "lead": self.lead,
+            "external_id": self.external_id,
+            "fields": {n: {"from": encode(a), "to": encode(b)} for n, (a, b) in self.fields.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class NotCarried:
+    """Something a vendor cannot hold, told per lead instead of being dropped in silence."""
+
+    connection: str
+    lead: int
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeadPlan:
+    """Everything to be done for one lead, by connection, in order; and what cannot be done."""
+
+    lead: int
+    version: int
+    operations: tuple[Operation, ...]
+    not_carried: tuple[NotCarried, ...] = ()
+    blocked: bool = False
+    """Something waits (an intent, a review): planned again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One lead with everything known of it (ports.store.Snapshot in the terms of this module)."""
+
+    id: int
+    version: int
+    fields: Fields
+    links: Sequence[_Link]
+    notes: Sequence[_Note]
+    note_links: Sequence[_Link]
+    parked: frozenset[str] = frozenset()
+    waiting: frozenset[tuple[str, str, int, int]] = frozenset()
+    refused: Mapping[tuple[str, str, int, int], tuple[str, str]] = field(default_factory=dict)
+    in_review: frozenset[str] = frozenset()
+
+
+def plan_lead(subject: Subject, targets: Sequence[Target]) -> LeadPlan:
+    """All operations that bring every connection to what it should show of this lead."""
+    operations: list[Operation] = []
+    missed: list[NotCarried] = []
+    alive = any(link.state == "live" for link in subject.links)
+    blocked = False
+    for target in targets:
+        links = [link for link in subject.links if link.connection == target.connection]
+        live = next((link for link in links if link.state == "live"), None)
+        if live is not None:
+            operations += _update(subject, target, live, missed)
+            operations += _notes(subject, target, live.external_id, missed)
+        elif links or not alive or not _passes(subject.fields, target):
+            continue
+        elif target.connection in subject.in_review:
+            blocked = True
+        elif (target.connection, "lead", 0, 0) in subject.waiting:
+            blocked = True
+        else:
+            operations += _create(subject, target, missed)
+    blocked = blocked or bool(subject.waiting)
+    return LeadPlan(subject.id, subject.version, tuple(operations), tuple(missed), blocked)
+
+
+def digest(data: Any) -> str:
+    """Hex digest of JSON-ready data; equal data, equal digest."""
+    text = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
+
+
+def _passes(fields: Fields, target: Target) -> bool:
+    """Whether the connection's filter lets this lead be created there."""
+    if target.stages_only and fields.get("stage") not in target.stages_only:
+        return False
+    if not target.labels_only:
+        return True
+    labels = fields.get(LABELS)
+    key = FIELDS[LABELS].key
+    return isinstance(labels, frozenset) and any(key(label) in target.labels_only for label in labels)
+
+
+def _create(subject: Subject, target: Target, missed: list[NotCarried]) -> Iterator[Operation]:
+    desired = _speakable(subject, target, target.lenses.show(subject.fields, {}), missed)
+    for needs in target.can.create_needs:
+        if not any(not blank(desired.get(name)) for name in needs):
+            reason = f"cannot create: missing {' or '.join(needs)}"
+            missed.append(NotCarried(target.connection, subject.id, needs[0], reason))
+            return
+    carried = {
+        name: (None, value)
+        for name, value in desired.items()
+        if name not in subject.parked and target.writes(name, creating=True) and _travels(name, target.can.create_carries)
+    }
+    operation = Operation(target.connection, "lead", "create", subject.id, None, carried, desired)
+    refusal = subject.refused.get((target.connection, "lead", 0, 0))
+    if refusal is not None and refusal[0] == operation.wanted_digest:
+        missed.append(NotCarried(target.connection, subject.id, "*", f"refused by the vendor: {refusal[1]}"))
+        return
+    yield operation
+    rest = {
+        name: (None, value)
+        for name, value in desired.items()
+        if name not in carried and name not in subject.parked and target.writes(name)
+    }
+    yield from _calls(subject, target, None, rest, desired)
+    yield from _notes(subject, target, None, missed)
+
+
+def _travels(name: str, carries: frozenset[str]) -> bool:
+    """Whether a field goes with the lead itself; labels and assignments only where the vendor takes them along."""
+    return name in carries if name == LABELS or name.startswith(ASSIGNMENT) else True
+
+
+def _update(subject: Subject, target: Target, link: _Link, missed: list[NotCarried]) -> Iterator[Operation]:
+    desired = _speakable(subject, target, target.lenses.show(subject.fields, link.base), missed, link)
+    differing: dict[str, tuple[Value | None, Value | None]] = {}
+    for name in target.lenses.by_field:
+        shown, wanted = link.base.get(name), desired.get(name)
+        if shown == wanted or name in subject.parked:
+            continue
+        if name in link.unmapped:
+            reason = f"shows {link.unmapped[name]!r}, which is not mapped"
+            missed.append(NotCarried(target.connection, subject.id, name, reason))
+            continue
+        settled = link.settled.get(name)
+        if settled is not None and settled.get("wanted") == encode(wanted):
+            reason = settled.get("refused") or "the vendor keeps another form of this value"
+            missed.append(NotCarried(target.connection, subject.id, name, reason))
+            continue
+        if not target.writes(name):
+            if target.directions.get(name, "both") in {"both", "write"} and not blank(wanted):
+                missed.append(NotCarried(target.connection, subject.id, name, "this vendor lets nobody write it"))
+            continue
+        if blank(wanted) and not _may_blank(name, target):
+            continue
+        differing[name] = (shown, wanted)
+    return _calls(subject, target, link.external_id, differing, desired)
+
+
+def _may_blank(name: str, target: Target) -> bool:
+    """Labels come off like any other; a role only where it can be emptied; values only with blank = "clears"."""
+    if name.startswith(ASSIGNMENT):
+        return name.removeprefix(ASSIGNMENT) in target.can.unassign
+    return name == LABELS or name in target.clears
+
+
+def _speakable(
+    subject: Subject, target: Target, desired: dict[str, Value], missed: list[NotCarried], link: _Link | None = None
+) -> dict[str, Value]:
+    """Desired values without agents this vendor does not know; what it shows there instead stays."""
+    for name in [n for n in desired if n.startswith(ASSIGNMENT)]:
+        agent = desired[name]
+        if isinstance(agent, int) and agent not in target.agents:
+            if target.writes(name):
+                missed.append(NotCarried(target.connection, subject.id, name, "that agent has no account here"))
+            shown = None if link is None else link.base.get(name)
+            if shown is None:
+                del desired[name]
+            else:
+                desired[name] = shown
+    return desired
+
+
+def _calls(
+    subject: Subject,
+    target: Target,
+    external_id: str | None,
+    differing: Mapping[str, tuple[Value | None, Value | None]],
+    desired: Fields,
+) -> Iterator[Operation]:
+    """The differing fields of one lead as the fewest operations this vendor's API allows."""
+
+    def operation(kind: str, action: str, fields: Mapping[str, tuple[Value | None, Value | None]]) -> Operation:
+        return Operation(target.connection, kind, action, subject.id, external_id, fields, desired)
+
+    added, removed = _label_moves(differing.get(LABELS), target)
+    along = target.can.update_carries
+    roles = {n: pair for n, pair in differing.items() if n.startswith(ASSIGNMENT)}
+    plain = {n: pair for n, pair in differing.items() if n != LABELS and n not in roles}
+    if plain:
+        plain |= {n: pair for n, pair in roles.items() if n in along and pair[1] is not None}
+        if added and LABELS in along:
+            plain[LABELS] = added
+            added = None
+        yield operation("lead", "update", plain)
+    if added:
+        yield operation("label", "add", {LABELS: added})
+    if removed:
+        yield operation("label", "remove", {LABELS: removed})
+    left = {n: pair for n, pair in roles.items() if n not in plain}
+    if left:
+        yield operation("assignment", "assign", left)
+
+
+def _label_moves(
+    pair: tuple[Value | None, Value | None] | None, target: Target
+) -> tuple[tuple[Value | None, Value | None] | None, tuple[Value | None, Value | None] | None]:
+    """A label difference as (add, remove); a label that only changed its case at the vendor is neither."""
+    if pair is None:
+        return None, None
+    key = target.lenses.by_field[LABELS].key(LABELS)
+    shown: frozenset[Any] = pair[0] if isinstance(pair[0], frozenset) else frozenset()
+    wanted: frozenset[Any] = pair[1] if isinstance(pair[1], frozenset) else frozenset()
+    shown_keys, wanted_keys = {key(e) for e in shown}, {key(e) for e in wanted}
+    new = frozenset(e for e in wanted if key(e) not in shown_keys)
+    gone = frozenset(e for e in shown if key(e) not in wanted_keys)
+    between = shown | new
+    return ((shown, between) if new else None), ((between, between - gone) if gone else None)
+
+
+def _notes(
+    subject: Subject, target: Target, external_id: str | None, missed: list[NotCarried]
+) -> Iterator[Operation]:
+    if target.directions.get("notes", "both") not in {"both", "write"}:
+        return
+    there = {
+        (link.node, link.part): link for link in subject.note_links if link.connection == target.connection
+    }
+    at_home = {link.node for link in subject.note_links if link.connection == target.connection and not link.part}
+    for note in subject.notes:
+        if note.deleted:
+            continue
+        if note.origin == target.connection:
+            home = there.get((note.id, 0))
+            if home is not None and home.state == "live":
+                yield from _edit(subject, target, home, _note_operation(subject, target, note, external_id), missed)
+            continue
+        texts = notes.texts(note_header(note, target), note.body, target.can.note_max, target.note_header)
+        parted = len(texts) > 1
+        if parted and note.id in at_home:
+            missed.append(NotCarried(target.connection, subject.id, "notes", "grew too long for the one note it is"))
+            continue
+        for number, text in enumerate(texts, start=1):
+            part = number if parted else 0
+            operation = _note_operation(subject, target, note, external_id, part, text)
+            link = there.get((note.id, part))
+            if link is None:
+                yield from _append(subject, operation, missed)
+            elif link.state == "live":
+                yield from _edit(subject, target, link, operation, missed)
+
+
+def _note_operation(
+    subject: Subject, target: Target, note: _Note, lead_id: str | None, part: int = 0, text: str | None = None
+) -> Operation:
+    """Creating one note, or one part of it; without ``text`` the bare body, as it stands where it was typed."""
+    text = note.body if text is None else text
+    return Operation(
+        target.connection, "note", "create", subject.id, None, {"body": (None, text)},
+        note=note.id, part=part, text=text, note_kind=note.kind, pinned=note.pinned, author=note.author,
+        parent=lead_id,
+    )  # fmt: skip
+
+
+def _append(subject: Subject, operation: Operation, missed: list[NotCarried]) -> Iterator[Operation]:
+    key = (operation.connection, "note", operation.note, operation.part)
+    if key in subject.waiting:
+        return
+    refusal = subject.refused.get(key)
+    if refusal is not None and refusal[0] == operation.wanted_digest:
+        missed.append(NotCarried(operation.connection, subject.id, "notes", f"refused by the vendor: {refusal[1]}"))
+        return
+    yield operation
+
+
+def note_header(note: _Note, target: Target) -> notes.Header:
+    """What the header line of a note says at a vendor that cannot store it otherwise."""
+    written = note.written_at.strftime("%Y-%m-%d %H:%M UTC") if note.written_at is not None else ""
+    name = target.agent_names.get(note.author, note.author_name) if note.author is not None else note.author_name
+    return notes.Header(note.origin, name, written, note.kind, note.id)
+
+
+def _edit(
+    subject: Subject, target: Target, link: _Link, wanted: Operation, missed: list[NotCarried]
+) -> Iterator[Operation]:
+    shown = link.base.get("text")
+    if not isinstance(shown, str) or notes.same(_body(shown, target), _body(wanted.text, target)):
+        return
+    settled = link.settled.get("text")
+    if settled is not None and settled.get("wanted") == wanted.text:
+        return
+    if not target.can.note_edit:
+        missed.append(NotCarried(target.connection, subject.id, "notes", "this vendor lets nobody edit a note"))
+        return
+    yield replace(wanted, action="update", external_id=link.external_id, fields={"body": (shown, wanted.text)})
+
+
+def _body(text: str, target: Target) -> str:
+    """A text without its header: a name that changed in a header is no reason to write a note again."""
+    header, body = notes.parse(text, target.note_header)
+    return text if header is None else body

@@ -1,0 +1,44 @@
+"""The guard against implausible plans."""
+
+from __future__ import annotations
+
+import pytest
+
+from syncd.domain.guard import Counts, Limits, check
+
+
+def test_a_plan_at_its_limits_runs():
+    """A limit is the most that is allowed, not the first that is not."""
+    counts = Counts(creates=500, deletes=10, blanks=50, reassignments=100, overwrites=200)
+    assert check(counts, linked=1000) == []
+
+
+@pytest.mark.parametrize("kind", ["creates", "deletes", "blanks", "reassignments"])
+def test_one_more_than_a_limit_is_held_with_both_numbers(kind: str):
+    """The reason names the count, the limit and its key in the config."""
+    limits = Limits(creates=3, deletes=3, blanks=3, reassignments=3)
+    assert check(Counts(**{kind: 3}), 10, limits) == []
+    (reason,) = check(Counts(**{kind: 4}), 10, limits)
+    assert reason.startswith("4 ")
+    assert f"guard.{kind} allows 3" in reason
+
+
+def test_every_reason_is_told_at_once():
+    """A plan that is too large in two ways says both."""
+    assert len(check(Counts(creates=501, deletes=11), linked=0)) == 2
+
+
+@pytest.mark.parametrize(
+    ("overwrites", "linked", "held"), [(99, 100, False), (100, 499, True), (100, 500, False), (101, 500, True), (100, 0, True)]
+)
+def test_the_share_counts_overwritten_records_and_has_a_floor(overwrites: int, linked: int, held: bool):  # noqa: FBT001
+    """Above 20 % of the linked records a plan is held, but never for fewer than 100 of them."""
+    reasons = check(Counts(overwrites=overwrites), linked)
+    assert bool(reasons) is held
+    if held:
+        assert f"{overwrites} of {linked} linked leads" in reasons[0]
+
+
+def test_a_limit_of_zero_allows_nothing():
+    """deletes = 0 holds the first delete."""
+    assert check(Counts(deletes=1), 100, Limits(deletes=0))
