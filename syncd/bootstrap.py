@@ -1,0 +1,173 @@
+"""The only wiring: settings → store, adapters, engine. Nothing else knows how the parts are put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from syncd.domain.errors import ConfigError, UsageError
+from syncd.engine.connection import Connection, Progress, silent
+from syncd.engine.run import Engine
+from syncd.ports.clock import Clock, SystemClock
+
+if TYPE_CHECKING:
+    import httpx
+
+    from syncd.domain.merge import Policy
+    from syncd.domain.rules import RuleBook
+    from syncd.ports.vendor import Capabilities
+    from syncd.settings import BaseConnection, Settings
+    from syncd.store.database import Database
+    from syncd.store.postgres import PostgresStore
+
+
+@dataclass(frozen=True, slots=True)
+class Syncd:
+    """Everything a command needs, open and ready."""
+
+    settings: Settings
+    database: Database
+    store: PostgresStore
+    connections: Sequence[Connection]
+    engine: Engine
+
+
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[tuple[Database, PostgresStore]]:
+    """The database (started if it is ours) and the store on it. Raises DatabaseError if it is behind."""
+    import asyncio
+
+    from syncd.store.database import open_database
+    from syncd.store.postgres import PostgresStore
+    from syncd.store.schema import require_current
+
+    config = settings.database
+    database = await asyncio.to_thread(open_database, config.url, config.schema_name, config.data_dir)
+    try:
+        await asyncio.to_thread(require_current, database)
+        store = PostgresStore(database)
+        try:
+            yield database, store
+        finally:
+            await store.aclose()
+    finally:
+        await asyncio.to_thread(database.close)
+
+
+@asynccontextmanager
+async def open_syncd(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    progress: Progress = silent,
+    only: Sequence[str] = (),
+    transports: Mapping[str, httpx.AsyncBaseTransport] | None = None,
+) -> AsyncIterator[Syncd]:
+    """Store, adapters and engine for the configured connections.
+
+    transports  connection → transport, for sandboxes in the same process. Raises ConfigError, UsageError, DatabaseError.
+    """
+    check_connections(settings, only)
+    clock = clock or SystemClock()
+    async with open_store(settings) as (database, store), AsyncExitStack() as stack:
+        connections = []
+        for config in settings.connections.values():
+            connection = await open_connection(settings, config, store, clock, (transports or {}).get(config.name))
+            stack.push_async_callback(connection.adapter.aclose)
+            connections.append(connection)
+        yield Syncd(settings, database, store, connections, Engine(store, clock, connections, progress))
+
+
+def check_connections(settings: Settings, only: Sequence[str] = ()) -> None:
+    """Raises ConfigError without any connection, UsageError for names the config does not have."""
+    if not settings.connections:
+        raise ConfigError(["no connections are configured"], hint="`syncd config example` shows how")
+    for name in only:
+        if name not in settings.connections:
+            known = ", ".join(settings.connections)
+            message = f"there is no connection {name!r}"
+            raise UsageError(message, hint=f"configured: {known}")
+
+
+async def open_connection(
+    settings: Settings,
+    config: BaseConnection,
+    store: PostgresStore,
+    clock: Clock,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Connection:
+    """One connection with its adapter. Raises ConfigError."""
+    from syncd.domain.guard import Limits
+    from syncd.vendors.registry import Deps, make
+
+    state = await store.connection(config.name, config.vendor)
+    adapter = make(config, Deps(clock, transport, state.memory))
+    policy = policy_of(settings, config, adapter.capabilities)
+    fold = _fold_labels(config.filter.labels)
+    return Connection(
+        name=config.name,
+        adapter=adapter,
+        policy=policy,
+        limits=Limits(**config.guard.model_dump()),
+        write_guard=config.write_guard,
+        on_delete=config.on_delete,
+        archive=config.archive.model_dump(exclude_none=True) if config.archive is not None else {},
+        on_duplicate=config.on_duplicate,
+        clears=policy.blank_clears,
+        labels_only=fold,
+        stages_only=frozenset(config.filter.stages),
+        note_header=settings.sync.note_header,
+        notes_sweep=settings.sync.notes_sweep,
+        full_compare=settings.sync.full_compare,
+        pins={ids[config.name]: email for email, ids in settings.agents.items() if config.name in ids},
+    )
+
+
+def policy_of(settings: Settings, config: BaseConnection, can: Capabilities) -> Policy:
+    """What the merge needs to know of one connection."""
+    from syncd.domain.lead import FIELDS
+    from syncd.domain.merge import Policy
+
+    names = [*FIELDS, "notes", *(f"custom.{name}" for name in config.custom)]
+    return Policy(
+        connection=config.name,
+        directions={n: d for n in names if (d := config.direction(n)) != "both"},
+        blank_clears=frozenset(name for name in names if settings.clears(config.name, name)),
+        order=settings.order,
+        rules=rules_of(settings),
+        untimed=frozenset(name for name in names if not can.time_covers and _group(name) not in can.incremental_covers),
+    )
+
+
+def _group(name: str) -> str:
+    """The word by which capabilities speak of a field: stage, labels, notes, assignments, or plain fields."""
+    if name.startswith("assignment."):
+        return "assignments"
+    return name if name in {"stage", "labels", "notes"} else "fields"
+
+
+def rules_of(settings: Settings) -> RuleBook:
+    """The rule book of the config, with the user's own functions loaded. Raises ConfigError."""
+    from syncd.domain.rules import RuleBook
+
+    return RuleBook.parse(settings.rules, resolve=resolve)
+
+
+def resolve(module: str, function: str) -> Callable[[Any], Any]:
+    """A user's own rule by name. Raises ConfigError where it cannot be loaded."""
+    try:
+        found = getattr(import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError([f"rule python:{module}:{function} cannot be loaded: {type(error).__name__}"]) from None
+    if not callable(found):
+        raise ConfigError([f"rule python:{module}:{function} is not a function"])
+    return found  # type: ignore[no-any-return]
+
+
+def _fold_labels(labels: Sequence[str]) -> frozenset[str]:
+    from syncd.domain.normalize import fold
+
+    return frozenset(fold(label) for label in labels)

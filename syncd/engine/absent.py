@@ -1,0 +1,89 @@
+"""Absence from a proved complete listing starts a question; only the record's own 404 answers it.
+
+Evidence is graded: told by the vendor > 404 on the record itself > absent from a complete listing. A
+failed, partial or empty listing never gets here. More losses than the connection's delete limit are
+held for a person, whatever the grade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from syncd.domain.errors import NotFoundError
+from syncd.domain.plan import digest
+from syncd.engine.connection import Connection
+from syncd.engine.settle import settle_gone
+from syncd.ports.clock import Clock
+from syncd.ports.store import HeldPlan, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """How many records are gone, and the plan that was held because there are too many of them."""
+
+    gone: int = 0
+    held: HeldPlan | None = None
+
+
+async def settle_absent(store: Store, clock: Clock, connection: Connection, seen: Collection[int]) -> Absent:
+    """Ask for every linked record that a complete walk did not show, and tombstone those that are gone.
+
+    seen   hashes (`mark`) of all external ids the walk showed; an empty walk proves nothing
+    """
+    if not seen:
+        return Absent()
+    missing: list[str] = []
+    async for ids in store.live_ids(connection.name, "lead"):
+        missing += [external_id for external_id in ids if mark(external_id) not in seen]
+    if not missing:
+        return Absent()
+    released: HeldPlan | None = None
+    if len(missing) > connection.limits.deletes:
+        plan = await store.hold(_held(connection, missing, clock))
+        if plan.state != "approved":
+            return Absent(held=plan if plan.state == "held" else None)
+        released = plan
+    evidence: dict[str, list[str]] = {}
+    for external_id in missing:
+        try:
+            await connection.adapter.lead(external_id)
+        except NotFoundError as error:
+            grade = "told by the vendor" if error.told else "404 on the record itself"
+            evidence.setdefault(grade, []).append(external_id)
+    gone = 0
+    for grade, ids in evidence.items():
+        gone += await settle_gone(store, clock, connection, "lead", ids, grade)
+    if released is not None:
+        await store.settle_hold(released.id, "done")
+    return Absent(gone=gone)
+
+
+def mark(external_id: str) -> int:
+    """A 64-bit hash of an id: a million of them fit where a million strings would not."""
+    return hash(external_id)
+
+
+def _held(connection: Connection, missing: list[str], clock: Clock) -> HeldPlan:
+    fingerprint = digest([connection.name, "absent", sorted(missing)])
+    limit = connection.limits.deletes
+    return HeldPlan(
+        id=fingerprint[:8],
+        connection=connection.name,
+        fingerprint=fingerprint,
+        reasons=[f"{len(missing)} leads are missing from a complete listing; the limit is {limit} (guard.deletes)"],
+        operations=[
+            {
+                "id": digest([connection.name, external_id])[:8],
+                "connection": connection.name,
+                "kind": "lead",
+                "action": connection.on_delete,
+                "lead": None,
+                "external_id": external_id,
+                "fields": {},
+            }
+            for external_id in sorted(missing)
+        ],
+        state="held",
+        at=clock.now(),
+    )

@@ -1,0 +1,384 @@
+"""Ingest: a page of remote records becomes graph, journal, bases and cursor, in one transaction.
+
+Three gates keep it cheap. A row whose digest is the stored one is not parsed. A row that is parsed but
+shows what its base shows takes nothing. Only what is left reaches the merge. Identity is decided under
+one lock, so that two connections cannot make two leads of one person in the same moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from syncd.domain import match
+from syncd.domain.errors import NotFoundError, UnreadableError
+from syncd.domain.lead import Fields, Value, encode, encode_fields
+from syncd.domain.lens import Reading
+from syncd.domain.merge import ConflictFound, Merged, Seen, born, merge
+from syncd.domain.origin import Interval
+from syncd.domain.plan import ASSIGNMENT
+from syncd.engine.connection import Connection
+from syncd.ports.clock import Clock
+from syncd.ports.store import LIVE, REVIEW, Batch, Change, Conflict, Intent, Lead, Link, Quarantined, Store, Tx
+from syncd.ports.vendor import Page, Remote
+
+KIND = "lead"
+READS_AT_ONCE = 8
+
+
+@dataclass(slots=True)
+class Ingested:
+    """What came of some rows.
+
+    pulled   rows received;  parsed  external ids whose digest was new
+    touched  external ids whose lead or base changed;  gone  ids that vanished while being completed
+    """
+
+    pulled: int = 0
+    parsed: list[str] = field(default_factory=list)
+    touched: set[str] = field(default_factory=set)
+    gone: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Graph:
+    """Everything one transaction needs to decide its rows, and what it has decided so far."""
+
+    links: dict[str, Link]
+    leads: dict[int, Lead]
+    by_email: dict[str, set[int]]
+    by_phone: dict[str, list[tuple[int, str, str]]]
+    occupied: set[int]
+    intents: list[Intent]
+    ids: list[int]
+    batch: Batch = field(default_factory=Batch)
+    changed: set[int] = field(default_factory=set)
+    fresh: set[int] = field(default_factory=set)
+
+
+class Ingest:
+    """Takes rows of one connection into the graph."""
+
+    def __init__(self, store: Store, clock: Clock, connection: Connection, *, run: int | None = None) -> None:
+        self._store = store
+        self._clock = clock
+        self._connection = connection
+        self._run = run
+
+    async def page(self, page: Page, stream: str = "leads") -> Ingested:
+        """One page of a listing: only rows with a new digest are looked at. Commits the page's cursor."""
+        ids = [row.external_id for row in page.rows]
+        result = Ingested(pulled=len(page.rows) + len(page.broken))
+        async with self._store.transaction() as tx:
+            digests = await tx.digests(self._connection.name, KIND, ids) if ids else {}
+            rows = [row for row in page.rows if digests.get(row.external_id) != row.digest]
+            cursors = {(self._connection.name, stream): page.cursor} if page.cursor is not None else {}
+            if not rows and not page.broken:
+                if cursors:
+                    await tx.save(Batch(cursors=cursors), run=self._run)
+                return result
+        rows = await self._completed(rows, result)
+        done = await self._records(rows, {}, cursors, page.broken)
+        result.parsed, result.touched = done.parsed, done.touched
+        return result
+
+    async def records(self, rows: Sequence[Remote], pinned: Mapping[str, int] | None = None) -> Ingested:
+        """Single records, read just now. ``pinned``: external id → the lead it is known to be."""
+        return await self._records(list(rows), pinned or {}, {}, ())
+
+    async def _completed(self, rows: list[Remote], result: Ingested) -> list[Remote]:
+        """Rows that lack sections, read singly; their listing digest is kept, so they stay quiet next time."""
+        gate = asyncio.Semaphore(READS_AT_ONCE)
+
+        async def complete(row: Remote) -> Remote | None:
+            if row.complete:
+                return row
+            async with gate:
+                try:
+                    single = await self._connection.adapter.lead(row.external_id)
+                except NotFoundError:
+                    result.gone.append(row.external_id)
+                    return None
+            return replace(single, digest=row.digest, listed=True)
+
+        if all(row.complete for row in rows):
+            return rows
+        return [row for row in await asyncio.gather(*map(complete, rows)) if row is not None]
+
+    async def _records(
+        self,
+        rows: list[Remote],
+        pinned: Mapping[str, int],
+        cursors: dict[tuple[str, str], str],
+        broken: Sequence[tuple[str, object]],
+    ) -> Ingested:
+        now = self._clock.now()
+        result = Ingested(pulled=len(rows), parsed=[row.external_id for row in rows])
+        batch = Batch(cursors=cursors)
+        readable: list[tuple[Remote, Reading]] = []
+        name = self._connection.name
+        for row in rows:
+            try:
+                readable.append((row, self._inward(self._connection.adapter.read_lead(row))))
+            except UnreadableError as error:
+                batch.quarantine.append(Quarantined(name, KIND, row.external_id, str(error), row.payload, now))
+        batch.quarantine += [
+            Quarantined(name, KIND, key, "a row without a usable id", payload, now) for key, payload in broken
+        ]
+        async with self._store.transaction() as tx:
+            graph = await self._graph(tx, readable, pinned)
+            graph.batch = batch
+            for remote, reading in readable:
+                if self._one(graph, remote, reading, pinned.get(remote.external_id), now):
+                    result.touched.add(remote.external_id)
+                batch.unquarantine.append((name, KIND, remote.external_id))
+            batch.new_leads += [graph.leads[i] for i in sorted(graph.fresh)]
+            batch.leads += [graph.leads[i] for i in sorted(graph.changed - graph.fresh)]
+            await tx.save(batch, run=self._run)
+        return result
+
+    def _inward(self, reading: Reading) -> Reading:
+        """The reading with canonical agent ids; an agent nobody knows is unmapped, not guessed."""
+        names = [name for name in reading.fields if name.startswith(ASSIGNMENT)]
+        if not names:
+            return reading
+        fields, unmapped = dict(reading.fields), dict(reading.unmapped)
+        for name in names:
+            external = str(fields.pop(name))
+            agent = self._connection.agents_in.get(external)
+            if agent is None:
+                unmapped[name] = f"agent {external}"
+            else:
+                fields[name] = agent
+        told = reading.told - unmapped.keys()
+        return Reading(fields, told, unmapped)
+
+    # -- identity ------------------------------------------------------------------------------
+
+    async def _graph(self, tx: Tx, rows: Sequence[tuple[Remote, Reading]], pinned: Mapping[str, int]) -> _Graph:
+        """All links, candidate leads and match keys for these rows, in a handful of queries."""
+        name = self._connection.name
+        links = dict(await tx.links(name, KIND, [remote.external_id for remote, _ in rows])) if rows else {}
+        unlinked = [reading for remote, reading in rows if self._homeless(links.get(remote.external_id))]
+        by_email: dict[str, set[int]] = {}
+        by_phone: dict[str, list[tuple[int, str, str]]] = {}
+        intents: list[Intent] = []
+        if unlinked:
+            await tx.serialize()
+            emails = {email for reading in unlinked for email in _emails(reading.fields)}
+            phones = {number for reading in unlinked for number in _numbers(reading.fields)}
+            by_email = {k: set(v) for k, v in (await tx.leads_by_email(emails)).items()} if emails else {}
+            by_phone = {k: list(v) for k, v in (await tx.leads_by_phone(phones)).items()} if phones else {}
+            intents = [i for i in await tx.intents(name) if i.kind == KIND]
+        candidates = {i for ids in by_email.values() for i in ids} | {r[0] for rows_ in by_phone.values() for r in rows_}
+        candidates |= {i.lead for i in intents} | set(pinned.values())
+        nodes = candidates | {link.node for link in links.values() if link.node is not None}
+        leads = dict(await tx.leads(nodes)) if nodes else {}
+        held = await tx.links_of(KIND, candidates, name) if candidates else []
+        occupied = {link.node for link in held if link.node is not None and link.state == LIVE}
+        ids = list(await tx.new_ids(KIND, len(unlinked))) if unlinked else []
+        return _Graph(links, leads, by_email, by_phone, occupied, intents, ids[::-1])
+
+    def _homeless(self, link: Link | None) -> bool:
+        return link is None or link.state == REVIEW or link.node is None
+
+    def _one(self, graph: _Graph, remote: Remote, reading: Reading, pinned: int | None, now: datetime) -> bool:
+        """One record: find its lead, merge, note what changed. True if the graph or the base changed."""
+        link = graph.links.get(remote.external_id)
+        if link is not None and not self._homeless(link) and link.node in graph.leads:
+            return self._merge(graph, graph.leads[link.node], link, remote, reading, now)
+        decision = self._decide(graph, reading, pinned)
+        fresh = Link(self._connection.name, KIND, remote.external_id, None, payload=remote.payload)
+        if isinstance(decision, match.Review):
+            review = {"reason": decision.reason, "candidates": sorted(decision.candidates)}
+            waiting = replace(
+                fresh, state=REVIEW, review=review, digest=remote.digest if remote.listed else None, time=remote.time,
+                read_at=now,
+            )  # fmt: skip
+            graph.batch.links.append(waiting)
+            graph.batch.dirty |= set(decision.candidates)
+            return link is None or link.review != review
+        if isinstance(decision, match.Create):
+            lead = self._born(graph, remote, reading, now)
+            graph.occupied.add(lead.id)
+            return True
+        graph.occupied.add(decision.lead_id)
+        intent = next((i for i in graph.intents if i.lead == decision.lead_id), None)
+        if intent is not None:
+            graph.intents.remove(intent)
+            graph.batch.intents_done.append(intent.id)
+        graph.batch.changes.append(
+            Change(
+                decision.lead_id, "link", None, remote.external_id, self._connection.name, now, f"matched by {decision.by}",
+                remote.external_id,
+            )  # fmt: skip
+        )
+        linked = replace(fresh, node=decision.lead_id, read_at=None)
+        self._merge(graph, graph.leads[decision.lead_id], linked, remote, reading, now, first=True)
+        return True
+
+    def _decide(self, graph: _Graph, reading: Reading, pinned: int | None) -> match.Match:
+        fields = reading.fields
+        names = match.Facts(str(fields.get("first_name", "")), str(fields.get("last_name", "")))
+        candidates = match.Candidates(
+            intent=self._intent_for(graph, fields),
+            pinned=pinned,
+            by_email=frozenset(i for e in _emails(fields) for i in graph.by_email.get(e, ())),
+            by_phone=tuple(row for n in _numbers(fields) for row in graph.by_phone.get(n, ())),
+            linked=frozenset(graph.occupied),
+        )
+        return match.match(names, candidates, self._connection.on_duplicate)
+
+    def _intent_for(self, graph: _Graph, fields: Fields) -> int | None:
+        """The lead whose waiting create this record answers: everything we sent that it shows is the same."""
+        shown = encode_fields(fields)
+        for intent in graph.intents:
+            if intent.lead in graph.occupied:
+                continue
+            sent = intent.fingerprint.get("fields", {})
+            common = [name for name in ("email", "phone", "first_name", "last_name") if sent.get(name)]
+            if common and all(shown.get(name) == sent[name] for name in common):
+                return intent.lead
+        return None
+
+    # -- merging -------------------------------------------------------------------------------
+
+    def _seen(self, remote: Remote, reading: Reading, link: Link | None) -> Seen:
+        """When and where this was read: the record's own time at our clock."""
+        clock, can = self._connection.adapter.clock, self._connection.adapter.capabilities
+        at, uncertainty = None, 0.0
+        if remote.time is not None and can.time_precision_s is not None:
+            at = remote.time - timedelta(seconds=clock.offset_s)
+            uncertainty = can.time_precision_s + clock.uncertainty_s
+        moment = Interval(at=at, uncertainty_s=uncertainty, since=link.read_at if link is not None else None)
+        return Seen(self._connection.name, remote.external_id, reading, moment)
+
+    def _born(self, graph: _Graph, remote: Remote, reading: Reading, now: datetime) -> Lead:
+        """A new lead from a record nobody knew."""
+        merged = born(self._seen(remote, reading, None), self._connection.policy)
+        lead = Lead(graph.ids.pop(), merged.fields, merged.provenance, version=1, dirty=True, created_at=now)
+        graph.leads[lead.id] = lead
+        graph.fresh.add(lead.id)
+        graph.batch.changes.append(
+            Change(
+                lead.id, "*", None, encode_fields(merged.fields), self._connection.name, now, "first seen", remote.external_id
+            )
+        )
+        graph.batch.links.append(
+            Link(
+                self._connection.name, KIND, remote.external_id, lead.id, base=merged.base, unmapped=merged.unmapped,
+                payload=remote.payload, digest=remote.digest if remote.listed else None, time=remote.time, read_at=now,
+            )  # fmt: skip
+        )
+        self._index(graph, lead)
+        return lead
+
+    def _index(self, graph: _Graph, lead: Lead) -> None:
+        """Let later rows of the same page find this lead."""
+        for email in _emails(lead.fields):
+            graph.by_email.setdefault(email, set()).add(lead.id)
+        names = (str(lead.fields.get("first_name", "")), str(lead.fields.get("last_name", "")))
+        for number in _numbers(lead.fields):
+            graph.by_phone.setdefault(number, []).append((lead.id, *names))
+
+    def _merge(
+        self,
+        graph: _Graph,
+        lead: Lead,
+        link: Link,
+        remote: Remote,
+        reading: Reading,
+        now: datetime,
+        *,
+        first: bool = False,
+    ) -> bool:
+        first = first or link.state != LIVE
+        merged = merge(
+            lead.fields,
+            lead.provenance,
+            self._connection.adapter.lenses,
+            None if first else link.base,
+            link.settled,
+            link.pending,
+            self._seen(remote, reading, link),
+            self._connection.policy,
+        )
+        touched = first or merged.base != link.base or bool(merged.changes) or dict(merged.unmapped) != dict(link.unmapped)
+        graph.batch.links.append(
+            replace(
+                link,
+                state=LIVE,
+                node=lead.id,
+                base=merged.base,
+                unmapped=merged.unmapped,
+                settled=merged.settled,
+                pending=merged.pending,
+                payload=remote.payload,
+                digest=remote.digest if remote.listed else link.digest,
+                time=remote.time,
+                read_at=now,
+                review=None,
+            )
+        )
+        if touched:
+            graph.batch.dirty.add(lead.id)
+        self._journal(graph, lead, remote, merged, now)
+        if merged.changes:
+            changed = replace(lead, fields=merged.fields, provenance=merged.provenance)
+            graph.leads[lead.id] = changed
+            graph.changed.add(lead.id)
+            if lead.fields.get("emails") != changed.fields.get("emails") or lead.fields.get("phones") != changed.fields.get(
+                "phones"
+            ):
+                self._index(graph, changed)
+        return touched
+
+    def _journal(self, graph: _Graph, lead: Lead, remote: Remote, merged: Merged, now: datetime) -> None:
+        graph.batch.changes += [
+            Change(
+                lead.id, change.field, encode(change.old), encode(change.new), self._connection.name, now, change.rule,
+                remote.external_id, change.origin.to_json(),
+            )
+            for change in merged.changes
+        ]  # fmt: skip
+        graph.batch.conflicts += [self._conflict(lead.id, found, now) for found in merged.conflicts]
+
+    def _conflict(self, lead: int, found: ConflictFound, now: datetime) -> Conflict:
+        return Conflict(
+            lead=lead,
+            field=found.field,
+            connection=self._connection.name,
+            base=_plain(found.base),
+            ours=_plain(found.ours),
+            theirs=_plain(found.theirs),
+            rule=found.rule,
+            outcome=found.outcome,
+            state="open" if found.outcome == "parked" else "decided",
+            at=now,
+            ours_origin=found.ours_origin.to_json() if found.ours_origin is not None else None,
+            theirs_origin=found.theirs_origin.to_json(),
+            evidence=found.evidence,
+        )
+
+
+def _plain(value: object) -> object:
+    """A value, or the components of a group, as JSON-ready data."""
+    if isinstance(value, Mapping):
+        return {name: encode(part) for name, part in value.items()}
+    return encode(value)  # type: ignore[arg-type]
+
+
+def _emails(fields: Fields) -> set[str]:
+    emails: Value | frozenset[str] = fields.get("emails", frozenset())
+    found = {str(email) for email in emails} if isinstance(emails, frozenset) else set()
+    primary = fields.get("email")
+    return found | {primary} if isinstance(primary, str) else found
+
+
+def _numbers(fields: Fields) -> set[str]:
+    phones = fields.get("phones", frozenset())
+    found = {str(phone[0]) for phone in phones} if isinstance(phones, frozenset) else set()
+    primary = fields.get("phone")
+    return found | {primary} if isinstance(primary, str) else found

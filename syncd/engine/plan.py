@@ -1,0 +1,107 @@
+"""Plan: every dirty lead against every connection, then the guard over each connection's whole plan.
+
+`syncd plan` prints what comes out of here, and `syncd sync` pushes it: the same operations by the same
+code. A connection whose plan is implausible is held whole; approving releases exactly that plan, because
+its fingerprint is the digest of its operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from syncd.domain.guard import Counts, check
+from syncd.domain.lead import blank
+from syncd.domain.plan import ASSIGNMENT, LeadPlan, NotCarried, Operation, digest, plan_lead
+from syncd.engine.connection import Connection
+from syncd.engine.push import subject_of
+from syncd.ports.clock import Clock
+from syncd.ports.store import HeldPlan, Store
+
+
+@dataclass(slots=True)
+class Planned:
+    """Everything to be done, by connection; what is held; what cannot be carried; which leads are in step."""
+
+    by_connection: dict[str, list[LeadPlan]] = field(default_factory=dict)
+    held: dict[str, HeldPlan] = field(default_factory=dict)
+    released: dict[str, HeldPlan] = field(default_factory=dict)
+    not_carried: list[NotCarried] = field(default_factory=list)
+    blocked: int = 0
+    in_step: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def operations(self) -> list[Operation]:
+        """All operations that may be pushed now."""
+        return [op for plans in self.by_connection.values() for plan in plans for op in plan.operations]
+
+
+async def plan(
+    store: Store, clock: Clock, connections: Sequence[Connection], *, leads: Collection[int] | None = None
+) -> Planned:
+    """Plan all dirty leads (or these) for these connections, and hold what the guard refuses."""
+    planned = Planned()
+    targets = [connection.target for connection in connections]
+    async for snapshots in store.snapshots(leads=leads):
+        for snapshot in snapshots:
+            found = plan_lead(subject_of(snapshot), targets)
+            planned.not_carried += found.not_carried
+            planned.blocked += found.blocked
+            if not found.operations and not found.blocked:
+                planned.in_step[found.lead] = found.version
+            for name in dict.fromkeys(op.connection for op in found.operations):
+                own = tuple(op for op in found.operations if op.connection == name)
+                planned.by_connection.setdefault(name, []).append(replace(found, operations=own))
+    linked = await store.live_counts()
+    for connection in connections:
+        await _guard(store, clock, connection, planned, linked)
+    return planned
+
+
+async def _guard(
+    store: Store, clock: Clock, connection: Connection, planned: Planned, linked: Mapping[str, int]
+) -> None:
+    """Hold this connection's plan whole if it is over a limit and nobody approved it."""
+    plans = planned.by_connection.get(connection.name, [])
+    operations = [op for one in plans for op in one.operations]
+    reasons = check(count(operations), linked.get(connection.name, 0), connection.limits) if operations else []
+    if not reasons:
+        return
+    fingerprint = digest(sorted(op.id for op in operations))
+    held = await store.hold(
+        HeldPlan(
+            id=digest([connection.name, fingerprint])[:8],
+            connection=connection.name,
+            fingerprint=fingerprint,
+            reasons=reasons,
+            operations=[op.to_json() for op in operations],
+            state="held",
+            at=clock.now(),
+        )
+    )
+    if held.state == "approved":
+        planned.released[connection.name] = held
+        return
+    del planned.by_connection[connection.name]
+    if held.state == "held":
+        planned.held[connection.name] = held
+
+
+def count(operations: Sequence[Operation]) -> Counts:
+    """What the guard looks at: creates, deletes, blanked values, reassignments, records overwritten."""
+    creates = sum(op.kind == "lead" and op.action == "create" for op in operations)
+    deletes = sum(op.action == "delete" for op in operations)
+    changes = [
+        (op.lead, name, old, new)
+        for op in operations
+        if op.kind in {"lead", "assignment"} and op.action != "create"
+        for name, (old, new) in op.fields.items()
+        if not blank(old) and not isinstance(old, frozenset)
+    ]
+    return Counts(
+        creates=creates,
+        deletes=deletes,
+        blanks=sum(blank(new) for _, _, _, new in changes),
+        reassignments=sum(name.startswith(ASSIGNMENT) for _, name, _, _ in changes),
+        overwrites=len({lead for lead, _, _, _ in changes}),
+    )

@@ -1,0 +1,127 @@
+"""Pull: read what a vendor shows, page by page, and hand each page to ingest.
+
+Three depths. *Incremental* asks for what moved since the cursor. A *walk* lists every lead, because some
+vendors' update times do not move with stages, labels or assignments; the digest gate makes that cheap.
+*Full* walks and reads every lead's notes too. Between fulls, notes are read for leads that changed and,
+in turn, for the leads whose notes were read longest ago.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from syncd.engine.absent import Absent, mark, settle_absent
+from syncd.engine.ingest import Ingest
+from syncd.engine.notes import NoteIngest
+from syncd.engine.settle import settle_gone
+from syncd.ports.store import Batch
+
+if TYPE_CHECKING:
+    from syncd.engine.connection import Connection, Progress
+    from syncd.ports.clock import Clock
+    from syncd.ports.store import ConnectionState, HeldPlan, Store
+
+STREAM = "leads"
+WALKED = frozenset({"fields", "stage", "labels", "assignments"})
+"""What an incremental read must cover to replace a walk."""
+
+
+@dataclass(slots=True)
+class Pulled:
+    """What one pull brought: rows read, records that changed the graph, and a plan held for too many losses."""
+
+    pulled: int = 0
+    changed: int = 0
+    held: HeldPlan | None = None
+    touched: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How thorough a pull is. ``sweep``: for how many further leads notes are read again."""
+
+    walk: bool = False
+    all_notes: bool = False
+    sweep: int = 0
+
+
+def depth_of(connection: Connection, state: ConnectionState, clock: Clock, *, full: bool, first: bool) -> Depth:
+    """How deep to pull now: ``full`` asked for or due, else what this vendor's incremental reads leave out.
+
+    ``first`` is the first cycle of a command; later cycles only look for echoes of what was just written.
+    """
+    due = state.last_full is None or clock.now() - state.last_full >= connection.full_compare
+    if full or due:
+        return Depth(walk=True, all_notes=True)
+    can = connection.adapter.capabilities
+    if not first:
+        return Depth(walk=False)
+    covered = can.incremental and can.incremental_covers >= WALKED
+    return Depth(walk=not covered, sweep=connection.notes_sweep)
+
+
+async def pull(
+    store: Store, clock: Clock, connection: Connection, depth: Depth, progress: Progress, run: int | None = None
+) -> Pulled:
+    """Read one connection to the depth asked for. Raises VendorError; pages already ingested stay ingested."""
+    adapter = connection.adapter
+    state = await store.connection(connection.name, adapter.vendor)
+    cursor = await store.cursor(connection.name, STREAM)
+    ingest = Ingest(store, clock, connection, run=run)
+    result, seen, complete = Pulled(), set[int](), False
+    parsed: list[str] = []
+    gone: list[str] = []
+    async for page in adapter.leads(None if depth.walk and cursor is None else cursor, full=depth.walk):
+        done = await ingest.page(page, STREAM)
+        result.pulled += done.pulled
+        result.touched |= done.touched
+        parsed += done.parsed
+        gone += done.gone
+        complete = page.complete
+        if depth.walk:
+            seen.update(mark(row.external_id) for row in page.rows)
+        progress("pull", connection.name, result.pulled, page.total)
+    result.changed = len(result.touched)
+    if gone:
+        result.changed += await settle_gone(store, clock, connection, "lead", gone, "404 on the record itself")
+    if depth.walk and complete:
+        absent: Absent = await settle_absent(store, clock, connection, seen)
+        result.changed += absent.gone
+        result.held = absent.held
+    result.changed += await _pull_notes(store, clock, connection, depth, parsed, progress, run)
+    now = clock.now()
+    async with store.transaction() as tx:
+        batch = _state_batch(connection, state)
+        if batch.connection is not None:
+            full_now = now if depth.walk and depth.all_notes else state.last_full
+            batch.connection = replace(batch.connection, last_pull=now, last_full=full_now)
+        await tx.save(batch, run=run)
+    return result
+
+
+async def _pull_notes(
+    store: Store,
+    clock: Clock,
+    connection: Connection,
+    depth: Depth,
+    parsed: list[str],
+    progress: Progress,
+    run: int | None,
+) -> int:
+    """Notes of changed leads, of all leads, or of those read longest ago. Returns how many changed."""
+    if connection.policy.directions.get("notes", "both") in {"write", "off"}:
+        return 0
+    wanted = dict.fromkeys(parsed)
+    if depth.all_notes:
+        async for ids in store.live_ids(connection.name, "lead"):
+            wanted.update(dict.fromkeys(ids))
+    elif depth.sweep:
+        wanted.update(dict.fromkeys(await store.notes_due(connection.name, depth.sweep)))
+    done = await NoteIngest(store, clock, connection, run=run).leads(list(wanted), progress)
+    return done.changed
+
+
+def _state_batch(connection: Connection, state: ConnectionState) -> Batch:
+    """What the adapter learned of its account, kept for the next process."""
+    return Batch(connection=replace(state, memory=dict(connection.adapter.memory), paused="", last_error=""))

@@ -1,0 +1,276 @@
+"""The order of the whole, and nothing else: recover → pull → ingest → plan → push → settle.
+
+A *cycle* does this once for every connection. Connections pull at the same time and push at the same
+time; a connection that fails is left out for the rest of the cycle and stops nobody else. `until_quiet`
+repeats until a cycle reads nothing new and has nothing to write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from syncd.domain.errors import AuthError, SyncdError, VendorError
+from syncd.domain.plan import NotCarried
+from syncd.engine.agents import learn_agents
+from syncd.engine.connection import Connection, Progress, silent
+from syncd.engine.plan import Planned, plan
+from syncd.engine.pull import depth_of, pull
+from syncd.engine.push import Push
+from syncd.engine.recover import recover
+from syncd.ports.clock import Clock
+from syncd.ports.store import Batch, HeldPlan, Store
+
+CYCLES_MAX = 25
+"""A sync that is not quiet after so many cycles is fighting somebody; it stops and says so."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened at one connection (the numbers of `syncd sync --json`)."""
+
+    pulled: int = 0
+    changed: int = 0
+    pushed: int = 0
+    failed: int = 0
+    requests: int = 0
+    error: str = ""
+    hint: str = ""
+    """What went wrong with the connection as a whole, in one line, and how to mend it."""
+
+    def to_json(self) -> dict[str, Any]:
+        """DESIGN §13; ``error`` is only there when something went wrong."""
+        numbers: dict[str, Any] = {
+            "pulled": self.pulled,
+            "changed": self.changed,
+            "pushed": self.pushed,
+            "failed": self.failed,
+            "requests": self.requests,
+        }
+        return numbers | ({"error": self.error} if self.error else {})
+
+
+@dataclass(slots=True)
+class Report:
+    """The outcome of a sync. ``quiet``: the last cycle read nothing new and had nothing to write."""
+
+    connections: dict[str, Tally] = field(default_factory=dict)
+    pending: int = 0
+    conflicts: int = 0
+    reviews: int = 0
+    quarantined: int = 0
+    held: list[HeldPlan] = field(default_factory=list)
+    not_carried: list[NotCarried] = field(default_factory=list)
+    quiet: bool = False
+    cycles: int = 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether any connection could not be brought up to date."""
+        return any(tally.error for tally in self.connections.values())
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether somebody has to decide something."""
+        return bool(self.conflicts or self.reviews or self.quarantined or self.held)
+
+    def to_json(self) -> dict[str, Any]:
+        """The shape of `syncd sync --json` (DESIGN §13)."""
+        return {
+            "connections": {name: tally.to_json() for name, tally in self.connections.items()},
+            "pending": self.pending,
+            "conflicts": self.conflicts,
+            "reviews": self.reviews,
+            "quarantined": self.quarantined,
+            "held": len(self.held),
+            "quiet": self.quiet,
+        }
+
+
+class Engine:
+    """The five stages over a set of connections."""
+
+    def __init__(
+        self, store: Store, clock: Clock, connections: Sequence[Connection], progress: Progress = silent
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._connections = list(connections)
+        self._progress = progress
+
+    async def sync(self, *, only: Sequence[str] = (), full: bool = False, until_quiet: bool = False) -> Report:
+        """Bring the connections (or ``only`` these) in step. Raises SyncdError if another syncd is at it."""
+        chosen = [c for c in self._connections if not only or c.name in only]
+        report = Report(connections={c.name: Tally() for c in chosen})
+        async with self._alone(chosen):
+            for cycle in range(CYCLES_MAX if until_quiet else 1):
+                report.cycles = cycle + 1
+                quiet, wait_s = await self._cycle(chosen, report, full=full and not cycle, first=not cycle)
+                report.quiet = quiet and not wait_s
+                if quiet and wait_s and until_quiet:
+                    self._progress("wait", "", 0, round(wait_s))
+                    await self._clock.sleep(wait_s)
+                elif quiet:
+                    break
+        await self._close(report, chosen)
+        return report
+
+    async def preview(self, *, only: Sequence[str] = (), pull_first: bool = True) -> Planned:
+        """What a sync would write now: the same pull and plan, and no push."""
+        chosen = [c for c in self._connections if not only or c.name in only]
+        report = Report(connections={c.name: Tally() for c in chosen})
+        if not pull_first:
+            for connection in chosen:
+                await recall_agents(self._store, connection)
+            return await plan(self._store, self._clock, chosen)
+        async with self._alone(chosen):
+            healthy = await self._pull_all(chosen, report, full=False, first=True)
+        for name, tally in report.connections.items():
+            if tally.error:
+                message = f"{name}: {tally.error}"
+                raise SyncdError(message, hint=tally.hint)
+        return await plan(self._store, self._clock, healthy)
+
+    # -- one cycle -----------------------------------------------------------------------------
+
+    async def _cycle(
+        self, chosen: Sequence[Connection], report: Report, *, full: bool, first: bool
+    ) -> tuple[bool, float]:
+        """One cycle. Whether it was quiet, and for how many seconds a waiting intent asks us to wait."""
+        before = {name: (t.changed, t.pushed, t.failed) for name, t in report.connections.items()}
+        healthy = await self._pull_all(chosen, report, full=full, first=first)
+        planned = await plan(self._store, self._clock, healthy)
+        report.held = [*[h for h in report.held if h.connection not in planned.held], *planned.held.values()]
+        report.not_carried = planned.not_carried
+        await self._each(healthy, report, lambda c, t: self._push(c, t, planned))
+        if len(healthy) == len(self._connections) and planned.in_step:
+            await self._store.clean(planned.in_step)
+        waits = [await self._waiting(connection) for connection in healthy]
+        after = {name: (t.changed, t.pushed, t.failed) for name, t in report.connections.items()}
+        moved = any(after[n][:2] != before[n][:2] for n in after)
+        return not moved, max(waits, default=0.0)
+
+    async def _pull_all(
+        self, chosen: Sequence[Connection], report: Report, *, full: bool, first: bool
+    ) -> list[Connection]:
+        """Recover, learn agents and pull everywhere at once. The connections that came through."""
+        held: list[HeldPlan] = []
+
+        async def agents(connection: Connection, _tally: Tally) -> None:
+            await learn_agents(self._store, self._clock, connection)
+
+        async def read(connection: Connection, tally: Tally) -> None:
+            state = await self._store.connection(connection.name, connection.adapter.vendor)
+            depth = depth_of(connection, state, self._clock, full=full, first=first)
+            run = await self._store.start_run("pull", connection.name)
+            await recover(self._store, self._clock, connection)
+            pulled = await pull(self._store, self._clock, connection, depth, self._progress, run)
+            tally.pulled += pulled.pulled
+            tally.changed += pulled.changed
+            if pulled.held is not None:
+                held.append(pulled.held)
+            await self._store.end_run(run, {"pulled": pulled.pulled, "changed": pulled.changed})
+
+        usable = [c for c in chosen if not report.connections[c.name].error]
+        usable = await self._each(usable, report, agents)
+        usable = await self._each(usable, report, read)
+        report.held = held
+        return usable
+
+    async def _push(self, connection: Connection, tally: Tally, planned: Planned) -> None:
+        plans = planned.by_connection.get(connection.name, [])
+        if not plans:
+            return
+        run = await self._store.start_run("push", connection.name)
+        pushed = await Push(self._store, self._clock, connection, run=run).leads(plans, self._progress)
+        tally.pushed += pushed.done
+        tally.changed += pushed.replanned
+        tally.failed += pushed.failed
+        await self._store.end_run(run, {"pushed": pushed.done, "failed": pushed.failed}, "; ".join(pushed.errors[:3]))
+        released = planned.released.get(connection.name)
+        if released is not None:
+            await self._store.settle_hold(released.id, "done")
+        if pushed.error is not None:
+            raise pushed.error
+
+    async def _waiting(self, connection: Connection) -> float:
+        """Seconds until the oldest waiting intent of a connection can be decided; 0 if none waits."""
+        async with self._store.transaction() as tx:
+            intents = await tx.intents(connection.name)
+        if not intents:
+            return 0.0
+        due = max(connection.adapter.capabilities.create_lag_s, 2.0)
+        left = due - (self._clock.now() - min(intent.at for intent in intents)).total_seconds()
+        return max(left, 1.0)
+
+    async def _each(
+        self,
+        connections: Sequence[Connection],
+        report: Report,
+        work: Callable[[Connection, Tally], Awaitable[None]],
+    ) -> list[Connection]:
+        """Do something at every connection at once; those that came through. A vendor's error stays its own."""
+        came_through: list[Connection] = []
+
+        async def one(connection: Connection) -> None:
+            tally = report.connections[connection.name]
+            try:
+                await work(connection, tally)
+            except VendorError as error:
+                tally.error, tally.hint = str(error), error.hint
+                await self._keep_error(connection, error)
+            else:
+                came_through.append(connection)
+
+        async with asyncio.TaskGroup() as group:
+            for connection in connections:
+                group.create_task(one(connection))
+        return [c for c in connections if c in came_through]
+
+    async def _keep_error(self, connection: Connection, error: VendorError) -> None:
+        """Remember why a connection stopped; refused credentials pause it until they work again."""
+        state = await self._store.connection(connection.name, connection.adapter.vendor)
+        paused = str(error) if isinstance(error, AuthError) else ""
+        async with self._store.transaction() as tx:
+            memory = dict(connection.adapter.memory)
+            await tx.save(Batch(connection=replace(state, memory=memory, last_error=str(error), paused=paused)))
+
+    async def _close(self, report: Report, chosen: Sequence[Connection]) -> None:
+        """The numbers a person needs at the end."""
+        for connection in chosen:
+            report.connections[connection.name].requests = sum(connection.adapter.requests.values())
+        counts = await self._store.counts()
+        report.conflicts = counts.get("conflicts", 0)
+        report.reviews = counts.get("reviews", 0)
+        report.quarantined = counts.get("quarantined", 0)
+        broken = {name for name, tally in report.connections.items() if tally.error}
+        healthy = [c for c in self._connections if c in chosen and c.name not in broken]
+        left = await plan(self._store, self._clock, healthy)
+        report.pending = len(left.operations) + counts.get("waiting", 0)
+        held = {plan.id: plan for plan in [*report.held, *left.held.values()]}
+        report.held = list(held.values())
+
+    @asynccontextmanager
+    async def _alone(self, connections: Sequence[Connection]) -> AsyncIterator[None]:
+        """Hold the lock of every connection, in name order; another syncd at work is an error, not a queue."""
+        async with AsyncExitStack() as stack:
+            for connection in sorted(connections, key=lambda c: c.name):
+                if not await stack.enter_async_context(self._store.exclusively(connection.name)):
+                    message = f"another syncd is working on {connection.name}"
+                    raise SyncdError(message, hint="wait for it to finish, or stop it")
+            yield
+
+
+async def recall_agents(store: Store, connection: Connection) -> None:
+    """The agents as the store knows them, for planning without asking the vendor."""
+    async with store.transaction() as tx:
+        agents = await tx.agents()
+        links = await tx.links_of("agent", [agent.id for agent in agents], connection.name)
+    for link in links:
+        if link.node is not None:
+            connection.agents_in[link.external_id] = link.node
+            connection.agents_out[link.node] = link.external_id
+    connection.agent_names.update({agent.id: agent.name for agent in agents})
