@@ -1,0 +1,38 @@
+"""The simulated vendors: they know nothing of syncd, only of the vendor they stand for.
+
+base.py     what every sandbox has: request log, rate windows, faults, people who act
+faults.py   what can go wrong on the wire, on purpose
+data.py     realistic people out of a seed
+world.py    spreads people over several vendors, with overlaps
+server.py   runs any number of sandboxes on loopback ports
+cinc.py …   one file (or folder) per vendor
+
+`SANDBOXES` names them; a vendor's file is imported when its sandbox is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from syncd.ports.clock import Clock
+    from syncd.sandbox.base import SandboxVendor
+
+Factory = Callable[..., "SandboxVendor"]
+
+
+def _lazily(module: str, name: str, **fixed: Any) -> Factory:
+    def make(clock: Clock, **switches: Any) -> SandboxVendor:
+        return cast("SandboxVendor", getattr(import_module(module), name)(clock, **{**fixed, **switches}))
+
+    return make
+
+
+SANDBOXES: Mapping[str, Factory] = {
+    "cinc": _lazily("syncd.sandbox.cinc", "CincSandbox"),
+    "chime": _lazily("syncd.sandbox.chime", "ChimeSandbox", dialect="chime"),
+    "lofty": _lazily("syncd.sandbox.chime", "ChimeSandbox", dialect="lofty"),
+}
+"""Name → ``factory(clock, **switches)``. ``lofty`` is Chime under its newer dialect."""

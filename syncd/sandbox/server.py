@@ -1,0 +1,131 @@
+"""Any number of sandboxes on loopback ports in one process, and the port people act through.
+
+    async with serve({"cinc": cinc, "chime": chime}) as served:
+        served.urls["cinc"]        # http://127.0.0.1:40123/v2, a base_url
+        served.control_url         # http://127.0.0.1:40125, see control.py
+        print(served.config())     # a TOML config that connects to all of them
+
+Afterwards every port is free again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from syncd.sandbox.base import SandboxVendor
+from syncd.sandbox.control import control_app
+
+HOST = "127.0.0.1"
+TOKEN_ENV = "SYNCD_SANDBOX_TOKEN"  # noqa: S105 -- the name of a variable
+KEEP_ALIVE_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Running sandboxes: their base URLs by name, and the control port's."""
+
+    sandboxes: Mapping[str, SandboxVendor]
+    urls: Mapping[str, str]
+    control_url: str
+
+    def config(self, token_file: Path | None = None) -> str:
+        """A config that connects to every sandbox; its token is in ``token_file``, else in an environment variable."""
+        secret = f'{{ file = "{token_file}" }}' if token_file else f'{{ env = "{TOKEN_ENV}" }}'
+        lines = ["# Connects to the simulated vendors of `syncd sandbox serve`."]
+        if not token_file:
+            lines.append(f"# export {TOKEN_ENV}={next(iter(self.sandboxes.values())).token}")
+        lines += ["", "[sync]", 'poll = "5s"', f"order = [{', '.join(f'{_quoted(name)}' for name in self.urls)}]"]
+        for name, url in self.urls.items():
+            lines += ["", f"[connections.{name}]"]
+            lines += [f"{key} = {_quoted(value)}" for key, value in self.sandboxes[name].config().items()]
+            lines += [f"base_url = {_quoted(url)}", f'auth = {{ kind = "token", token = {secret} }}']
+        return "\n".join(lines) + "\n"
+
+
+@contextlib.asynccontextmanager
+async def serve(sandboxes: Mapping[str, SandboxVendor], ports: Sequence[int] = ()) -> AsyncIterator[Served]:
+    """Run ``sandboxes`` until the block ends; nothing is left over then.
+
+    ports  one per sandbox in their order, then one for the control port; missing or 0: any free one.
+    Raises OSError if a port is taken.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        urls: dict[str, str] = {}
+        wished = [*ports, *[0] * (len(sandboxes) + 1)]
+        for (name, sandbox), port in zip(sandboxes.items(), wished, strict=False):
+            urls[name] = await stack.enter_async_context(_listening(sandbox.app, port)) + sandbox.prefix
+        people = control_app(sandboxes, urls)
+        control_url = await stack.enter_async_context(_listening(people, wished[len(sandboxes)]))
+        yield Served(sandboxes, urls, control_url)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers and its ten ticks a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+        self.over = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to the process that runs us."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self.ready.set()
+
+    async def main_loop(self) -> None:
+        await self.over.wait()
+
+
+@contextlib.asynccontextmanager
+async def _listening(app: ASGIApp, port: int) -> AsyncIterator[str]:
+    """The app on a loopback port; yields its URL."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        raise OSError(error.errno, f"port {port} cannot be used: {error.strerror}") from None
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        date_header=False,  # the sandbox has a clock of its own
+        http="h11",
+        interface="asgi3",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=1,
+        ws="none",
+    )
+    server = _Server(config)
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        started = asyncio.create_task(server.ready.wait())
+        await asyncio.wait({running, started}, return_when=asyncio.FIRST_COMPLETED)
+        started.cancel()
+        yield f"http://{HOST}:{listener.getsockname()[1]}"
+    finally:
+        server.over.set()
+        server.should_exit = True
+        await running
+        listener.close()
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

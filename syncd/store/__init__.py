@@ -1,0 +1,1 @@
+"""The store: tables and SQL. `database.py` connects, `schema.py` migrates, `postgres.py` is the Store port."""

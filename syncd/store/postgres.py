@@ -1,0 +1,261 @@
+"""The store on PostgreSQL: connections, transactions, and what is read or written outside of a page.
+
+SQLAlchemy keeps the pool and the transactions; statements run on psycopg's own connection beneath it, for COPY
+and for prepared statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import psycopg
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from syncd.domain.errors import DatabaseError
+from syncd.ports.clock import Clock, SystemClock
+from syncd.ports.store import ConnectionState, HeldPlan, Intent, Snapshot
+from syncd.store import rows, snapshots
+from syncd.store.copy import Raw
+from syncd.store.database import Database, translated
+from syncd.store.jsonb import adapt_connection, clean
+from syncd.store.tx import Transaction, fetch
+
+POOL_SIZE = 5
+POOL_OVERFLOW = 10
+POOL_TIMEOUT_S = 30
+PREPARE_AFTER = 3
+"""Executions of a statement on one connection before it is kept prepared."""
+LIVE_IDS_BATCH = 5000
+
+
+class PostgresStore:
+    """The `Store` of PostgreSQL. Every method raises DatabaseError where the database fails."""
+
+    def __init__(self, database: Database, *, clock: Clock | None = None, pool_size: int = POOL_SIZE) -> None:
+        """Nothing is connected yet. The database must be current (`schema.require_current`)."""
+        self.database = database
+        self._clock = clock or SystemClock()
+        self._engine = _engine(database, pool_size)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Transaction]:
+        """A short transaction; no vendor call may happen inside it."""
+        async with self._raw() as raw:
+            yield Transaction(raw, self._clock, self.database.lock_key("serialize"))
+
+    _CONNECTION = """
+    INSERT INTO connection (name, vendor) VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET vendor = EXCLUDED.vendor
+    RETURNING name, vendor, memory, paused, last_pull, last_full, last_error
+    """
+
+    async def connection(self, name: str, vendor: str) -> ConnectionState:
+        """The state kept for a connection; made if it is new."""
+        return ConnectionState(*(await self._fetch(self._CONNECTION, name, vendor))[0])
+
+    async def cursor(self, connection: str, stream: str) -> str | None:
+        """How far a stream has been read."""
+        query = "SELECT cursor FROM cursor WHERE connection = %s AND stream = %s"
+        found = await self._fetch(query, connection, stream)
+        return found[0][0] if found else None
+
+    async def snapshots(
+        self, *, batch: int = 500, leads: Collection[int] | None = None
+    ) -> AsyncGenerator[Sequence[Snapshot]]:
+        """Dirty leads (or these leads) in id order, in batches, each as of one moment."""
+        wanted = None if leads is None else sorted(set(leads))
+        after = 0
+        while True:
+            async with self._raw(snapshot=True) as raw:
+                if wanted is None:
+                    found = await snapshots.dirty_leads(raw, after, batch)
+                else:
+                    found = await snapshots.these_leads(raw, wanted[:batch])
+                    wanted = wanted[batch:]
+                shots = await snapshots.around(raw, found) if found else []
+            # No connection is held while the caller works.
+            if shots:
+                yield shots
+                after = shots[-1].lead.id
+            if not (wanted if wanted is not None else found):
+                return
+
+    # The version also counts marks, so a mark made after the snapshot stays.
+    _CLEAN = """
+    WITH cleaned AS (
+        SELECT l.id FROM lead l JOIN unnest(%s::int8[], %s::int4[]) u (id, version) USING (id, version)
+        WHERE l.dirty ORDER BY l.id FOR NO KEY UPDATE OF l)
+    UPDATE lead SET dirty = false FROM cleaned, unnest(%s::int8[], %s::int4[]) u (id, version)
+    WHERE lead.id = cleaned.id AND u.id = lead.id AND u.version = lead.version
+    """
+
+    async def clean(self, versions: Mapping[int, int]) -> None:
+        """Clear the dirty flag of leads that are still at this version (and not marked since)."""
+        if versions:
+            seen = [list(versions), list(versions.values())]
+            await self._execute(self._CLEAN, *seen, *seen)
+
+    _LIVE_IDS = """
+    SELECT external_id FROM link WHERE connection = %s AND kind = %s AND external_id > %s AND state = 'live'
+    ORDER BY external_id LIMIT %s
+    """
+
+    async def live_ids(self, connection: str, kind: str) -> AsyncGenerator[Sequence[str]]:
+        """External ids of all live links, in batches."""
+        after = ""
+        while found := await self._fetch(self._LIVE_IDS, connection, kind, after, LIVE_IDS_BATCH):
+            yield [row[0] for row in found]
+            after = found[-1][0]
+
+    _NOTES_DUE = """
+    SELECT external_id FROM link WHERE connection = %s AND kind = 'lead' AND state = 'live'
+    ORDER BY notes_read_at NULLS FIRST, external_id LIMIT %s
+    """
+
+    async def notes_due(self, connection: str, limit: int) -> Sequence[str]:
+        """External ids of live lead links whose notes were read longest ago (never first)."""
+        return [row[0] for row in await self._fetch(self._NOTES_DUE, connection, limit)]
+
+    _OPEN_INTENT = f"""
+    INSERT INTO operation (type, connection, kind, lead, fingerprint, at, note, part, state, mark)
+    VALUES ('intent', %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    RETURNING {rows.INTENT}
+    """
+
+    async def open_intent(self, intent: Intent) -> Intent:
+        """Commit an intent before its call; returns it with its id."""
+        found = await self._fetch(
+            self._OPEN_INTENT, intent.connection, intent.kind, intent.lead, rows.jsonb(intent.fingerprint), intent.at,
+            intent.note, intent.part, intent.state, intent.wanted,
+        )  # fmt: skip
+        return rows.intent_of(found[0])
+
+    # One row per connection and fingerprint as long as the plan is not done; whoever comes second keeps the first.
+    _HOLD = """
+    INSERT INTO operation (type, code, connection, mark, reasons, operations, state, at)
+    VALUES ('plan', %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+    """
+    _HELD_ALREADY = f"{rows.PLANS} AND connection = %s AND mark = %s AND state <> 'done'"
+
+    async def hold(self, plan: HeldPlan) -> HeldPlan:
+        """Keep a held plan; one that is held already with the same fingerprint stays as it is (its state too).
+
+        An id that another plan bears already gets a number, so look at the id of what comes back.
+        """
+        for number in range(1, 1000):
+            code = plan.id if number == 1 else f"{plan.id}-{number}"
+            await self._execute(
+                self._HOLD, code, plan.connection, plan.fingerprint, [clean(reason) for reason in plan.reasons],
+                rows.json(plan.operations), plan.state, plan.at,
+            )  # fmt: skip
+            found = await self._fetch(self._HELD_ALREADY, plan.connection, plan.fingerprint)
+            if found:
+                return rows.plan_of(found[0])
+        raise DatabaseError(f"no free id for the held plan {plan.id}", hint="reject or approve the older ones")
+
+    async def held(self, connection: str | None = None) -> Sequence[HeldPlan]:
+        """Plans held or approved and not yet done."""
+        where = "AND state IN ('held', 'approved') AND connection = coalesce(%s::text, connection) ORDER BY id"
+        return [rows.plan_of(row) for row in await self._fetch(f"{rows.PLANS} {where}", connection)]
+
+    _SETTLE = """
+    UPDATE operation SET state = %s, settled_at = %s WHERE type = 'plan' AND code = %s
+    RETURNING code, connection, mark, reasons, operations, state, at
+    """
+
+    async def settle_hold(self, plan_id: str, state: str) -> HeldPlan | None:
+        """Move a held plan to a state; None if there is no such plan."""
+        found = await self._fetch(self._SETTLE, state, self._clock.now(), plan_id)
+        return rows.plan_of(found[0]) if found else None
+
+    async def start_run(self, kind: str, connection: str) -> int:
+        """A new run row; its id."""
+        query = "INSERT INTO run (kind, connection, started_at) VALUES (%s, %s, %s) RETURNING id"
+        return int((await self._fetch(query, kind, connection, self._clock.now()))[0][0])
+
+    async def end_run(self, run: int, counts: Mapping[str, int], error: str = "") -> None:
+        """Close a run with its counts."""
+        query = "UPDATE run SET ended_at = %s, counts = %s, error = %s WHERE id = %s"
+        await self._execute(query, self._clock.now(), rows.jsonb(dict(counts)), clean(error), run)
+
+    @asynccontextmanager
+    async def exclusively(self, connection: str) -> AsyncGenerator[bool]:
+        """Session-level advisory lock of a connection: yields whether we have it. Gone with the process.
+
+        It has a database session of its own, outside of the pool, so it never waits for one.
+        """
+        with translated():
+            session = await psycopg.AsyncConnection.connect(
+                self.database.libpq_url, autocommit=True, **self.database.options
+            )
+        async with session:
+            with translated():
+                cursor = await session.execute("SELECT pg_try_advisory_lock(%s)", [self.database.lock_key("connection", connection)])
+                row = await cursor.fetchone()
+            yield bool(row and row[0])
+
+    # Every one of these reads a partial index.
+    _COUNTS = """
+    SELECT (SELECT count(*) FROM conflict WHERE state = 'open'),
+           (SELECT count(*) FROM link WHERE state = 'review'),
+           (SELECT count(*) FROM quarantine),
+           (SELECT count(*) FROM operation WHERE type = 'plan' AND state = 'held'),
+           (SELECT count(*) FROM lead WHERE dirty),
+           (SELECT count(*) FROM operation WHERE type = 'intent' AND state = 'waiting')
+    """
+
+    async def counts(self) -> Mapping[str, int]:
+        """conflicts (open), reviews, quarantined, held, dirty leads, waiting intents."""
+        names = ("conflicts", "reviews", "quarantined", "held", "dirty", "waiting")
+        return dict(zip(names, (await self._fetch(self._COUNTS))[0], strict=True))
+
+    # An index-only scan of uq_link_live.
+    _LIVE_COUNTS = "SELECT connection, count(*) FROM link WHERE kind = 'lead' AND state = 'live' GROUP BY connection"
+
+    async def live_counts(self) -> Mapping[str, int]:
+        """How many live lead links each connection has; one without any is missing."""
+        return dict(await self._fetch(self._LIVE_COUNTS))  # type: ignore[arg-type]
+
+    async def aclose(self) -> None:
+        """Close all database connections. The embedded server is the business of whoever opened the database."""
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def _raw(self, *, snapshot: bool = False) -> AsyncGenerator[Raw]:
+        """psycopg's connection in a transaction; ``snapshot`` reads everything as of one moment."""
+        with translated():
+            async with self._engine.begin() as connection:
+                raw = cast("Raw", (await connection.get_raw_connection()).driver_connection)
+                if snapshot:
+                    await raw.execute(b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                yield raw
+
+    async def _fetch(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        async with self._raw() as raw:
+            return await fetch(raw, query, *parameters)
+
+    async def _execute(self, query: str, *parameters: Any) -> None:
+        async with self._raw() as raw:
+            await raw.execute(query.encode(), parameters)
+
+
+def _engine(database: Database, pool_size: int) -> AsyncEngine:
+    engine = create_async_engine(
+        database.sqlalchemy_url,
+        connect_args=database.options | {"prepare_threshold": PREPARE_AFTER},
+        pool_size=pool_size,
+        max_overflow=POOL_OVERFLOW,
+        pool_timeout=POOL_TIMEOUT_S,
+        # A server that was restarted meanwhile is noticed before a page is lost on it.
+        pool_pre_ping=True,
+        hide_parameters=True,
+        use_native_hstore=False,
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def adapt(session: Any, _record: object) -> None:
+        adapt_connection(session.driver_connection)
+
+    return engine

@@ -1,0 +1,11 @@
+"""The vendors: one folder each, all alike, and what they share.
+
+http.py      one `Http` per connection: send, retry, translate, count
+budget.py    never more calls than the vendor's window allows
+auth.py      the credentials of a connection, as request headers
+failures.py  the table that turns a status and a body into one class of error
+skew.py      the vendor's clock against ours, from ``Date`` headers
+registry.py  vendor name → how to make its adapter; vendor packages load when they are used
+NAME/        client.py (URLs, auth, paging, limits) mapping.py (the lens table, pure)
+             capabilities.py (what it can do, as data) adapter.py (satisfies ports.vendor.Adapter)
+"""

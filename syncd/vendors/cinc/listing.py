@@ -1,0 +1,207 @@
+"""One walk of a paged list, with every way it may end (vendors/cinc.md §3, Paging).
+
+    `next` told, and new           → ask with it
+    no `next`, page shorter than the limit → the end
+    no `next`, page full           → ask once more by `offset`; an empty page ends it
+    an empty page, or a `next` that was sent before → the end
+
+A walk is *proved* when it began at the beginning and nothing was strange on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from syncd.domain.errors import NotFoundError, RejectedError, UnreadableError, VendorError
+from syncd.domain.normalize import text
+from syncd.vendors.cinc.client import NONE, Client, Params, external_id, unwrap
+
+LIMIT = 500
+REFUSALS = frozenset({400, 404, 410, 422})
+TERM_REFUSALS = frozenset({400, 422})
+Query = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a walk stands.
+
+    next    the vendor's hash of the next page, "" if it told none
+    offset  rows so far, for walks without hashes
+    start   id the walk was taken up from again, "" for one from the beginning
+    last    id of the last row seen
+    """
+
+    next: str = ""
+    offset: int = 0
+    start: str = ""
+    last: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One page. ``rows`` have ids and are new to this walk; ``after`` None: the list has ended.
+
+    proved   so far the walk missed nothing
+    bare     the search terms were refused and this walk goes without them
+    """
+
+    rows: Sequence[tuple[str, Mapping[str, Any]]]
+    broken: Sequence[Any]
+    after: Position | None
+    proved: bool
+    bare: bool = False
+
+
+async def chunks(
+    client: Client,
+    path: str,
+    key: str,
+    *,
+    terms: Sequence[tuple[str, str]] = (),
+    at: Position | None = None,
+    resumable: bool = False,
+    params: Params = NONE,
+) -> AsyncIterator[Chunk]:
+    """Walk the list ``key`` at ``path`` from ``at`` to its end.
+
+    terms      search terms; refused ones are left out of the whole walk (`Chunk.bare`)
+    resumable  ``from=id:`` exists here, for when a hash is refused
+    Raises VendorError, UnreadableError for an answer that is no such list.
+    """
+    position = at or Position()
+    proved, bare = at is None, False
+    seen: set[str] = set()
+    sent: set[str] = set()
+    while True:
+        data, position, refused, bare = await _fetch(client, path, params, position, terms, bare, resumable)
+        proved = proved and not refused
+        rows, paging = _rows(data, path, key)
+        fresh, broken = _sift(rows, seen)
+        if position.next:
+            sent.add(position.next)
+        after, odd = _after(position, rows, paging, sent, fresh=bool(fresh))
+        proved = proved and not broken and not odd
+        yield Chunk(fresh, broken, after, proved, bare)
+        if after is None:
+            return
+        position = after
+
+
+async def whole(
+    client: Client, path: str, key: str, params: Params = NONE
+) -> tuple[list[tuple[str, Mapping[str, Any]]], bool]:
+    """All rows of a list that fits in memory, and whether the walk was proved."""
+    rows: list[tuple[str, Mapping[str, Any]]] = []
+    proved = False
+    async for chunk in chunks(client, path, key, params=params):
+        rows += chunk.rows
+        proved = chunk.proved
+    return rows, proved
+
+
+async def _fetch(
+    client: Client,
+    path: str,
+    params: Params,
+    position: Position,
+    terms: Sequence[tuple[str, str]],
+    bare: bool,  # noqa: FBT001 - state of the walk, handed through
+    resumable: bool,  # noqa: FBT001 - same
+) -> tuple[Any, Position, bool, bool]:
+    """The page at ``position`` or, where that is refused, at the best position left.
+
+    Returns (answer, position it is of, whether a position was refused, whether the terms were refused).
+    """
+    ways = [(position, bare)]
+    if position.next and resumable:
+        ways += [(Position(start=position.last, last=position.last), bare)] if position.last else []
+        ways += [(Position(), bare)]
+    if terms and not bare and (resumable or position == Position()) and not position.offset:
+        ways += [(Position(), True)]
+    refusal: VendorError | None = None
+    for way, without in ways:
+        if without and not bare and refusal is not None and refusal.status not in TERM_REFUSALS:
+            break
+        try:
+            data = await client.get(path, params, _query(way, () if without else terms))
+        except (RejectedError, NotFoundError) as error:
+            if error.status not in REFUSALS:
+                raise
+            refusal = error
+            continue
+        # Going without terms is no refused position: such a walk began at the beginning.
+        return data, way, way is not position and position != Position(), without
+    raise refusal or AssertionError
+
+
+def _query(position: Position, terms: Sequence[tuple[str, str]]) -> Query:
+    query = [*terms, ("limit", str(LIMIT))]
+    if position.next:
+        return [*query, ("next", position.next)]
+    if position.start:
+        query.append(("from", f"id:{position.start}"))
+    if position.offset:
+        query.append(("offset", str(position.offset)))
+    return query
+
+
+def _rows(data: Any, path: str, key: str) -> tuple[list[Any], Mapping[str, Any]]:
+    found = unwrap(data)
+    if isinstance(found, list):
+        return found, {}
+    if isinstance(found, Mapping) and key in found:
+        rows, paging = found[key], found.get("paging")
+        if isinstance(rows, list) or rows is None:
+            return rows or [], paging if isinstance(paging, Mapping) else {}
+    # Anything else taken for an empty list would read as "all of them are gone".
+    message = f"GET {path}: the answer is not a list of {key}"
+    raise UnreadableError(message)
+
+
+def _sift(rows: Sequence[Any], seen: set[str]) -> tuple[list[tuple[str, Mapping[str, Any]]], list[Any]]:
+    """Rows with an id that is new to the walk, and rows without a usable one."""
+    fresh: list[tuple[str, Mapping[str, Any]]] = []
+    broken: list[Any] = []
+    for row in rows:
+        found = external_id(row) if isinstance(row, Mapping) else ""
+        if not found:
+            broken.append(row)
+        elif found not in seen:
+            seen.add(found)
+            fresh.append((found, row))
+    return fresh, broken
+
+
+def _after(
+    position: Position, rows: Sequence[Any], paging: Mapping[str, Any], sent: set[str], *, fresh: bool
+) -> tuple[Position | None, bool]:
+    """The next position (None: the end), and whether the end is odd: a list that repeats itself."""
+    if not rows:
+        return None, False
+    last = next((external_id(row) for row in reversed(rows) if isinstance(row, Mapping)), "") or position.last
+    offset = position.offset + len(rows)
+    moved = replace(position, next="", offset=offset, last=last)
+    following = _hash(paging.get("next"))
+    if following:
+        if following in sent:
+            return None, following != position.next
+        return replace(moved, next=following), False
+    if len(rows) < _limit(paging.get("limit")):
+        return None, False
+    # Full, without a hash and without anything new: the list does not know `offset` and would go on for ever.
+    return (moved, False) if fresh else (None, True)
+
+
+def _hash(value: Any) -> str:
+    return "" if value is None or isinstance(value, bool) else text(value)
+
+
+def _limit(value: Any) -> int:
+    try:
+        told = int(text(value))
+    except (ValueError, UnreadableError):
+        return LIMIT
+    return told if told > 0 else LIMIT

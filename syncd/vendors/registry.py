@@ -1,0 +1,87 @@
+"""Which vendors there are, and how to make an adapter for a connection.
+
+A vendor's package is imported when a connection of that vendor is made or described, never before:
+``syncd --help`` should not pay for five of them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+import httpx
+
+from syncd.domain.errors import ConfigError
+from syncd.ports.clock import Clock
+from syncd.ports.vendor import Adapter, Capabilities
+
+
+class ConnectionLike(Protocol):
+    """What the registry asks of a connection in the settings."""
+
+    @property
+    def name(self) -> str:
+        """The config key."""
+        ...
+
+    @property
+    def vendor(self) -> str:
+        """Which vendor's."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """What an adapter is given beside its connection.
+
+    transport  None: real connections
+    memory     what the last adapter of this connection learned (`Adapter.memory`)
+    rng        source of jitter; None: the system's
+    """
+
+    clock: Clock
+    transport: httpx.AsyncBaseTransport | None = None
+    memory: Mapping[str, Any] = field(default_factory=dict)
+    rng: random.Random | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """One vendor: its package has ``adapter.make(connection, deps)`` and ``capabilities.capabilities(connection)``."""
+
+    package: str
+
+    def make(self, connection: ConnectionLike, deps: Deps) -> Adapter:
+        """The adapter of ``connection``. Raises ConfigError if its options contradict each other."""
+        return cast("Adapter", import_module(f"{self.package}.adapter").make(connection, deps))
+
+    def capabilities(self, connection: ConnectionLike) -> Capabilities:
+        """What ``connection`` can do, without calling anybody."""
+        return cast("Capabilities", import_module(f"{self.package}.capabilities").capabilities(connection))
+
+
+VENDORS: Mapping[str, Vendor] = {
+    "cinc": Vendor("syncd.vendors.cinc"),
+    "chime": Vendor("syncd.vendors.chime"),
+}
+
+
+def vendor(name: str) -> Vendor:
+    """The vendor called ``name``. Raises ConfigError."""
+    found = VENDORS.get(name)
+    if found is None:
+        raise ConfigError([f"vendor = {name!r}: there is no adapter for it; there are {', '.join(VENDORS)}"])
+    return found
+
+
+def make(connection: ConnectionLike, deps: Deps) -> Adapter:
+    """The adapter of ``connection``. Raises ConfigError."""
+    return vendor(connection.vendor).make(connection, deps)
+
+
+def capabilities(connection: ConnectionLike) -> Capabilities:
+    """What ``connection`` can do. Raises ConfigError."""
+    return vendor(connection.vendor).capabilities(connection)

@@ -1,0 +1,23 @@
+"""What every test gets: no way out of this machine, no config of the person who runs it.
+
+Addresses other than loopback are blocked by pytest-socket, and warnings are errors, both through
+``[tool.pytest.ini_options]``; ``test_ground.py`` proves that the two are in force.
+"""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("syncd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", settings.get_profile("syncd"), max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "syncd"))
+
+_OURS = ("SYNCD_", "XDG_", "CREDENTIALS_DIRECTORY", "INVOCATION_ID", "JOURNAL_STREAM")
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable that syncd reads comes from the environment of the person who runs the tests."""
+    for name in [name for name in os.environ if name.startswith(_OURS)]:
+        monkeypatch.delenv(name)

@@ -1,0 +1,7 @@
+"""What every adapter promises, as tests: subclass `suite.VendorContract`, name the variants, done."""
+
+import pytest
+
+pytest.register_assert_rewrite(
+    *(f"{__name__}.{part}" for part in ("account", "failures", "lenses", "notes", "reading", "writing"))
+)

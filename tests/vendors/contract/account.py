@@ -1,0 +1,135 @@
+"""One simulated account on a real loopback socket and the adapter connected to it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from syncd.domain.lead import Fields
+from syncd.domain.lens import Reading
+from syncd.ports.vendor import Adapter, Page, Remote
+from syncd.sandbox import SANDBOXES
+from syncd.sandbox.base import SandboxVendor
+from syncd.sandbox.inprocess import SandboxTransport
+from syncd.sandbox.server import serve
+from syncd.settings.connections import VENDORS
+from syncd.settings.values import Secret
+from syncd.vendors.registry import Deps, make
+from tests.vendors.clocks import SkippingClock
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way an account may behave.
+
+    id        name in the test's id
+    sandbox   key of SANDBOXES
+    switches  of the sandbox
+    options   further keys of the connection
+    page      rows the vendor hands out at a time, for tests that need several pages
+    """
+
+    id: str
+    sandbox: str
+    switches: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    page: int = 100
+
+    def __str__(self) -> str:
+        return self.id
+
+
+def connect(
+    variant: Variant,
+    url: str,
+    clock: Any,
+    *,
+    token: str = SandboxVendor.token,
+    transport: httpx.AsyncBaseTransport | None = None,
+    memory: Mapping[str, Any] | None = None,
+) -> Adapter:
+    """An adapter for ``url``, made the way the bootstrap makes it."""
+    needs = dict(SANDBOXES[variant.sandbox](clock).config())
+    vendor = VENDORS[needs.pop("vendor")]
+    options: dict[str, Any] = {"name": "account", "base_url": url, **needs, **variant.options}
+    options["auth"] = {"kind": "token", "token": Secret.literal(token), **options.get("auth", {})}
+    return make(vendor(**options), Deps(clock=clock, transport=transport, memory=memory or {}))
+
+
+@dataclass
+class Account:
+    """A sandbox that is being served, and the adapter under test."""
+
+    variant: Variant
+    sandbox: SandboxVendor
+    adapter: Adapter
+    url: str
+    clock: SkippingClock
+
+    def another(self, **options: Any) -> Adapter:
+        """A further adapter for the same account."""
+        return connect(self.variant, options.pop("url", self.url), self.clock, **options)
+
+    async def settle(self) -> None:
+        """Let pass what the vendor needs until a new record is visible."""
+        await self.clock.sleep(max(self.adapter.capabilities.create_lag_s, 0.0) + 1)
+
+    async def read(self, lead: str) -> tuple[Remote, Reading]:
+        """A lead, read singly."""
+        remote = await self.adapter.lead(lead)
+        return remote, self.adapter.read_lead(remote)
+
+    async def fields(self, lead: str) -> dict[str, Any]:
+        """A lead's canonical fields."""
+        return dict((await self.read(lead))[1].fields)
+
+    async def walk(self, cursor: str | None = None, *, full: bool = True) -> list[Page]:
+        """All pages of a walk."""
+        return [page async for page in self.adapter.leads(cursor, full=full)]
+
+    async def person(self, **plain: Any) -> str:
+        """A person adds a lead, and it is visible."""
+        lead = self.sandbox.add_person(**{"first_name": "Ada", "last_name": "Lovelace", **plain})
+        await self.settle()
+        return str(lead)
+
+
+@contextlib.asynccontextmanager
+async def open_account(variant: Variant) -> AsyncIterator[Account]:
+    """An account on a real socket."""
+    clock = SkippingClock()
+    sandbox = SANDBOXES[variant.sandbox](clock, **variant.switches)
+    async with serve({"account": sandbox}) as served:
+        url = served.urls["account"]
+        adapter = connect(variant, url, clock)
+        try:
+            yield Account(variant, sandbox, adapter, url, clock)
+        finally:
+            await adapter.aclose()
+
+
+@contextlib.asynccontextmanager
+async def open_in_process(variant: Variant) -> AsyncIterator[Account]:
+    """An account without sockets, for properties that need many of them."""
+    clock = SkippingClock()
+    sandbox = SANDBOXES[variant.sandbox](clock, **variant.switches)
+    url = f"http://account.sandbox{sandbox.prefix}"
+    adapter = connect(variant, url, clock, transport=SandboxTransport({"account.sandbox": sandbox}))
+    try:
+        yield Account(variant, sandbox, adapter, url, clock)
+    finally:
+        await adapter.aclose()
+
+
+def rows(pages: list[Page]) -> list[Remote]:
+    """The rows of all pages."""
+    return [row for page in pages for row in page.rows]
+
+
+def differing(before: Fields, after: Fields) -> set[str]:
+    """Names of the fields that are not equal."""
+    return {name for name in {*before, *after} if before.get(name) != after.get(name)}
