@@ -8,9 +8,9 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import create_engine, pool, text
 
+from syncd.store import schema
 from syncd.store.database import Database, open_database
 from syncd.store.partitions import ours
-from syncd.store.schema import LOCK_TIMEOUT_S
 from syncd.store.tables import Base
 
 
@@ -33,9 +33,7 @@ def _run() -> None:
     database = _database()
     engine = create_engine(database.sqlalchemy_url, poolclass=pool.NullPool, connect_args=database.options)
     with engine.connect() as connection:
-        connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'"))
-        connection.execute(text("SET lock_timeout = 0; SELECT pg_advisory_lock(hashtext('syncd db upgrade'))"))
-        connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'"))
+        connection.execute(text(f"SET lock_timeout = '{schema.LOCK_TIMEOUT_S}s'"))
         connection.commit()
         context.configure(
             connection=connection,

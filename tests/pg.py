@@ -59,7 +59,7 @@ def pg_template(pg_url: str) -> str:
 @pytest.fixture
 def database(pg_url: str, pg_template: str) -> Iterator[Database]:
     """A database of its own for this test, with every table."""
-    yield from _fresh(pg_url, f"TEMPLATE {pg_template}")
+    yield from _fresh(pg_url, f"TEMPLATE {pg_template} STRATEGY FILE_COPY")
 
 
 @pytest.fixture

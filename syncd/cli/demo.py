@@ -10,19 +10,19 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from syncd.cli import output, render, story, sync, work
+from syncd.cli import conflicts, explain, leads, output, render, story, sync, work
 from syncd.domain.errors import SyncdError, UsageError
 
 if TYPE_CHECKING:
-    from syncd.bootstrap import Syncd
     from syncd.sandbox.base import SandboxVendor
     from syncd.sandbox.server import Served
     from syncd.sandbox.world import Population
@@ -103,10 +103,9 @@ async def _stage(people: int, seed: int) -> AsyncIterator[Stage]:
     for sandbox in sandboxes.values():
         sandbox.switches["limit"] *= GENEROUS
     population = populate(sandboxes, people, seed)
-    folder = Path(tempfile.mkdtemp(prefix="syncd-demo-"))
+    folder = _folder()
     server = Embedded(folder / "pg", settings=THROWAWAY)
     try:
-        folder.chmod(0o711)  # as root the database runs as a user of its own, who has to get through
         async with serve(sandboxes) as served:
             starting = asyncio.to_thread(server.start)
             config = _write_config(folder, served, people)
@@ -117,6 +116,13 @@ async def _stage(people: int, seed: int) -> AsyncIterator[Stage]:
     finally:
         server.stop(remove=True)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folder() -> Path:
+    """A temporary directory that others may pass: as root the database runs as a user of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="syncd-demo-"))
+    folder.chmod(0o711)
+    return folder
 
 
 def _write_config(folder: Path, served: Served, people: int) -> Path:
@@ -151,15 +157,16 @@ async def _play(stage: Stage) -> None:
     before = {name: census(sandbox) for name, sandbox in stage.sandboxes.items()}
     _heading("2. The first synchronisation")
     output.emit_line(
-        "syncd reads both, finds out who is who (by e-mail, else by phone and name), fills what one side lacks from the "
-        "other,\nand writes to each CRM exactly what that CRM is missing."
+        "syncd reads both, finds out who is who (by e-mail, else by phone and name), fills what one side lacks from\n"
+        "the other, and writes to each CRM exactly what that CRM is missing."
     )
     output.emit_line()
     await _sync(stage)
     output.emit_line()
     _show_census(before, {name: census(sandbox) for name, sandbox in stage.sandboxes.items()})
-    acts = await _live(stage)
-    await _aftermath(stage, acts)
+    since = datetime.now(UTC)
+    plot, acts = await _live(stage)
+    await _explain(stage, plot, acts, since)
     await _proof(stage)
 
 
@@ -243,6 +250,44 @@ def _tell(act: story.Act) -> None:
     output.emit_line(f"  {act.person.name:<24} {act.told}")
 
 
+async def _explain(stage: Stage, plot: story.Story, acts: Sequence[story.Act], since: datetime) -> None:
+    """What happened, out of syncd's own books: the journal, the conflict, and why a name is shorter in one CRM."""
+    from syncd.bootstrap import open_syncd
+    from syncd.store.views import iso
+
+    async with open_syncd(stage.settings) as syncd:
+        views = work.views_of(stage.settings, syncd.store)
+        agents = await work.agent_names(syncd.store)
+        people = {act.person.email: act.person for act in acts}
+        ids = {email: await views.find_lead(f"{story.CINC}:{one.ids[story.CINC]}") for email, one in people.items()}
+        names = await work.lead_titles(syncd.store, ids.values())
+        begun = iso(since) or ""
+        journal: list[Any] = []
+        called: dict[int, str] = {}
+        for lead in ids.values():
+            new = [row for row in await views.lead_history(lead) if row["at"] >= begun]
+            journal += new
+            called |= {row["id"]: names[lead] for row in new}
+        output.emit_line()
+        output.emit_line("Every change is in the journal, with who made it and why (`syncd leads history`):")
+        output.emit_line()
+        leads.show_history(journal, agents, called)
+        output.emit_line()
+        output.emit_line(
+            "The last name was changed on both sides: a rule decided, both are kept (`syncd conflicts show`):"
+        )
+        output.emit_line()
+        for row in (await views.conflicts_list(None, lead=ids[plot.rival.email]))[:1]:
+            conflicts.show(await views.conflict_show(row["id"]), names, agents)
+        output.emit_line()
+        output.emit_line(
+            "Chime cannot hold so long a first name. That is a loss, not an edit, so it does not come back "
+            "(`syncd leads explain`):"
+        )
+        output.emit_line()
+        explain.show(await explain.explain(syncd, ids[plot.renamed.email], "first_name"), agents)
+
+
 async def _proof(stage: Stage) -> None:
     """A further cycle, and what the vendors themselves counted."""
     from syncd.bootstrap import open_syncd
@@ -262,6 +307,22 @@ async def _proof(stage: Stage) -> None:
     else:
         message = "the further cycle wrote something: that is a defect of syncd"
         raise SyncdError(message, hint="`syncd demo --keep` keeps it running, to look closer")
+
+
+def _invite(stage: Stage) -> None:
+    """What to type while it goes on."""
+    _heading("It goes on running until you press Ctrl-C")
+    one = story.shared(stage.sandboxes)[0]
+    output.emit_line(f"export SYNCD_CONFIG={stage.config}")
+    output.emit_line()
+    control = f"{stage.served.control_url}/_people"
+    edit = f'{{"lead": "{one.ids[story.CHIME]}", "field": "city", "value": "Savannah"}}'
+    output.emit_line("Look around:")
+    for command in ("status", f"leads show {one.email}", f"leads explain {one.email}", "conflicts list", "plan"):
+        output.emit_line(f"  syncd {command}")
+    output.emit_line("Be somebody who edits in a CRM, and synchronise:")
+    output.emit_line(f"  curl {control}/{story.CHIME}/edit -d '{edit}'")
+    output.emit_line("  syncd plan && syncd sync --until-quiet")
 
 
 def _heading(text: str) -> None:

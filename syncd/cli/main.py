@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from syncd import __version__
-from syncd.cli import config, output, plan, sync, vendors
+from syncd.cli import config, conflicts, demo, leads, output, plan, status, sync, vendors
 from syncd.domain.errors import SyncdError, UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 GROUPS = (
     sync,
     plan,
+    status,
+    leads,
+    conflicts,
+    demo,
     config,
     vendors,
 )

@@ -6,7 +6,7 @@ Differences come from DeepDiff, which is imported when the first one is wanted: 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ _ORDER: Final = {name: number for number, name in enumerate(FIELDS)}
 
 def words(field: str, value: Json, agents: Agents | None = None) -> str:
     """One value of a field as a person reads it; an agent by name, a set in order, nothing as a dash."""
-    if blank(value) or value == [] or value == {}:
+    if blank(value) or (isinstance(value, list | dict) and not value):
         return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -44,7 +44,10 @@ def words(field: str, value: Json, agents: Agents | None = None) -> str:
 
 
 def change(field: str, old: Json, new: Json, agents: Agents | None = None) -> str:
-    """What became of one field: ``old → new``, and of a set what came and what went."""
+    """What became of one field: ``old → new``; of a set what came and what went; of "@chime" what was written there."""
+    if field.startswith("@"):
+        parts = differences(old or {}, new or {}, agents)
+        return "; ".join(f"{name}: {text}" for name, text in parts)
     found = differences({field: old}, {field: new}, agents)
     return found[0][1] if found else f"{words(field, new, agents)} (unchanged)"
 
@@ -58,9 +61,10 @@ def differences(
     """
     from deepdiff import DeepDiff
 
-    old, new = _comparable(before), _comparable(after)
-    # verbose_level 0: we only ask where, and take the values from the two sides.
-    tree = DeepDiff(old, new, view="tree", verbose_level=0, ignore_type_in_groups=[(int, float)])
+    sets = {name for name in (*before, *after) if _is_set(name)}
+    old, new = _comparable(before, sets), _comparable(after, sets)
+    # Threshold 0: two leads without a field in common still differ field by field, not as a whole.
+    tree = DeepDiff(old, new, view="tree", threshold_to_diff_deeper=0, ignore_type_in_groups=[(int, float)])
     found: dict[str, dict[str, list[Json]]] = {}
     for items in tree.values():
         for item in items:
@@ -87,7 +91,7 @@ def moment(value: Json) -> str:
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
-            return value
+            return str(value)
     if not isinstance(value, datetime):
         return NOTHING
     return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
@@ -144,15 +148,12 @@ def _difference(
     return f"{words(name, was, agents)} {ARROW} {words(name, becomes, agents)}"
 
 
-def _comparable(fields: Mapping[str, Json]) -> dict[str, Json]:
-    """Sets as sets (JSON has lists), blanks left out."""
-    return {name: _frozen(name, value) for name, value in fields.items() if not blank(value) and value != []}
-
-
-def _frozen(name: str, value: Json) -> Json:
-    if not isinstance(value, list) or not _is_set(name):
-        return value
-    return frozenset(tuple(e) if isinstance(e, list) else e for e in value)
+def _comparable(fields: Mapping[str, Json], sets: Collection[str]) -> dict[str, Json]:
+    """Sets as sets (JSON has lists), an absent one as an empty one; other blanks left out."""
+    plain = {name: value for name, value in fields.items() if not blank(value) and name not in sets}
+    return plain | {
+        name: frozenset(tuple(e) if isinstance(e, list) else e for e in fields.get(name) or ()) for name in sets
+    }
 
 
 def _is_set(name: str) -> bool:

@@ -125,6 +125,7 @@ def _write_private(path: Path, text: str) -> None:
     import os
 
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o600)  # also when the file was there before
         file.write(text)
 
 

@@ -6,22 +6,25 @@ Also the two things most commands open: the store alone, or everything with its 
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from syncd.cli import output
+from syncd.cli import output, render
 from syncd.domain.errors import SyncdError
 
 if TYPE_CHECKING:
     from syncd.settings import Settings
     from syncd.store.postgres import PostgresStore
+    from syncd.store.views import Views
 
 T = TypeVar("T")
 
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 STOPPED = "stopped; nothing is lost, the next run goes on from here"
 
 
@@ -30,24 +33,35 @@ def run(work: Coroutine[Any, Any, T], *, stopped: str = STOPPED) -> T:
 
     Raises the first SyncdError where several tasks failed at once.
     """
+    signals: list[signal.Signals] = []
     try:
-        return asyncio.run(_until_signal(work))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        output.emit_note(stopped)
-        raise typer.Exit(output.FAILED) from None
-    except BaseExceptionGroup as group:
-        known = next(errors_of(group, SyncdError), None)
-        if known is None:
-            raise next(errors_of(group, BaseException)) from None
-        raise known from None
+        return asyncio.run(_until_signal(work, signals))
+    except BaseException as error:
+        # Being cancelled in the middle of a query may end in an error of the database; it is a stop all the same.
+        if signals or isinstance(error, KeyboardInterrupt):
+            output.emit_note(stopped)
+            raise typer.Exit(output.FAILED) from None
+        found = next(errors_of(error, SyncdError), None) or next(errors_of(error, BaseException))
+        if found is error:
+            raise
+        raise found from None
 
 
-async def _until_signal(work: Coroutine[Any, Any, T]) -> T:
-    """asyncio.run turns SIGINT into a cancellation; SIGTERM becomes the same."""
+async def _until_signal(work: Coroutine[Any, Any, T], signals: list[signal.Signals]) -> T:
+    """Cancel the work when a signal comes, and remember which; a second one ends the process the hard way."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    if task is not None:
-        with suppress(NotImplementedError):  # no such thing on Windows
-            loop.add_signal_handler(signal.SIGTERM, task.cancel)
+
+    def stop(which: signal.Signals) -> None:
+        signals.append(which)
+        logging.disable()  # what libraries say about connections that are being closed helps nobody
+        for one in STOPPING:
+            loop.remove_signal_handler(one)
+        if task is not None:
+            task.cancel()
+
+    with suppress(NotImplementedError):  # no such thing on Windows
+        for one in STOPPING:
+            loop.add_signal_handler(one, stop, one)
     return await work
 
 
@@ -69,6 +83,27 @@ async def opened_store(settings: Settings) -> AsyncIterator[PostgresStore]:
         yield store
 
 
+@asynccontextmanager
+async def opened_views(settings: Settings) -> AsyncIterator[tuple[PostgresStore, Views]]:
+    """The store and its read side; numbers without a country belong to the connections' regions."""
+    async with opened_store(settings) as store:
+        yield store, views_of(settings, store)
+
+
+def views_of(settings: Settings, store: PostgresStore) -> Views:
+    """The read side of an open store."""
+    from syncd.store.views import Views
+
+    regions = dict.fromkeys(connection.region for connection in settings.connections.values())
+    return Views(store, regions=tuple(regions) or ("US",))
+
+
+async def agent_names(store: PostgresStore) -> dict[int, str]:
+    """Canonical agent id → name, for printing."""
+    async with store.transaction() as tx:
+        return {agent.id: agent.name or agent.email for agent in await tx.agents()}
+
+
 def shown(progress: output.Progress) -> Callable[[str, str, int, int | None], None]:
     """The engine's progress on this display."""
 
@@ -81,6 +116,8 @@ def shown(progress: output.Progress) -> Callable[[str, str, int, int | None], No
     return show
 
 
-def quoted(names: Sequence[str]) -> str:
-    """Names for a sentence."""
-    return ", ".join(names)
+async def lead_titles(store: PostgresStore, leads: Collection[int]) -> dict[int, str]:
+    """Lead id → how the lead is called, for printing."""
+    async with store.transaction() as tx:
+        found = await tx.leads(sorted(leads), lock=False) if leads else {}
+    return {lead.id: render.title(lead.fields) for lead in found.values()}

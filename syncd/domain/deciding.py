@@ -60,7 +60,10 @@ class Deciding:
             concurrent=concurrent, first=self._first,
         )  # fmt: skip
         rule = self._rule(name, clash)
-        if theirs == ours:
+        if theirs == ours and theirs is not None and blank(mine):
+            # Ours is only derived from a neighbour (a primary from its set); theirs is said.
+            self._set_value(name, theirs, origin)
+        elif theirs == ours:
             self._agree((name,), rule, clash)
         elif theirs is None and name != _LABELS and name not in self._policy.blank_clears:
             self._superseded(name, theirs, "blank", "a blank overwrites nothing")
@@ -90,7 +93,7 @@ class Deciding:
         rule = self._rule(_ADDRESS, clash)
         if theirs == ours:
             self._agree(names, rule, clash)
-        elif not base and not (rule.standing and mine) and _completes(theirs, mine, ours):
+        elif self._first and not (rule.standing and mine) and _completes(theirs, mine, ours):
             for name in theirs.keys() - mine.keys():  # nothing contradicts: the two complete each other
                 self._set_value(name, theirs[name], clash.theirs_origin)
         elif self._only_blanks(base, theirs):
@@ -127,21 +130,23 @@ class Deciding:
 
         A primary that is named now joins the set (a phone with kind ``other``). A primary taken out of the
         set stays out: the smallest address or number left takes its place, unless this very record still
-        shows it as its primary or nothing would be left; then it returns to the set.
+        shows it as its primary, a rule has just confirmed it, or nothing would be left; then it returns.
         """
         changed = {change.field for change in self.changes}
+        confirmed = {found.field for found in self.conflicts}
         for name, others in PRIMARIES:
             primary, held = self.fields.get(name), self.fields.get(others, frozenset())
             if (name not in changed and others not in changed) or primary is None or not isinstance(held, frozenset):
                 continue
             if primary in _numbers(held):
                 continue
-            origin = self._origin(others).by("primary")
-            was = _numbers(self._lead.get(others))
-            if held and primary in was and name not in changed and self._theirs.get(name) != primary:
-                self._set_value(name, min(_numbers(held)), origin)
+            was, seen = _numbers(self._lead.get(others)), self._seen
+            stands = name in changed or name in confirmed or self._theirs.get(name) == primary
+            if held and primary in was and not stands:
+                # Nobody said so: without a moment it gives way to anybody who names a primary.
+                self._set_value(name, min(_numbers(held)), Origin(seen.connection, seen.external_id, rule="primary"))
             else:
-                self._set_value(others, with_primary(others, primary, held), origin)
+                self._set_value(others, with_primary(others, primary, held), self._origin(others).by("primary"))
 
     def _set(self, known: FieldSpec, key: Key, rule: Rule, clash: Clash) -> None:
         if rule.whole:

@@ -300,7 +300,7 @@ def _update(subject: Subject, target: Target, link: _Link, missed: list[NotCarri
             missed.append(NotCarried(target.connection, subject.id, name, reason))
             continue
         if not target.writes(name):
-            if target.directions.get(name, "both") in {"both", "write"} and not blank(wanted):
+            if target.directions.get(name, "both") in {"both", "write"} and wanted:
                 missed.append(NotCarried(target.connection, subject.id, name, "this vendor lets nobody write it"))
             continue
         if blank(wanted) and not _may_blank(name, target):

@@ -18,6 +18,10 @@ from syncd.ports.clock import Clock
 from syncd.ports.store import HeldPlan, Store
 
 
+LOSSES = frozenset({"unlink", "archive"})
+"""Actions of plans held here: what would be done about leads that are gone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Absent:
     """How many records are gone, and the plan that was held because there are too many of them."""

@@ -11,12 +11,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from syncd.domain.guard import Counts, check
-from syncd.domain.lead import blank
+from syncd.domain.lead import blank, spec
 from syncd.domain.plan import ASSIGNMENT, LeadPlan, NotCarried, Operation, digest, plan_lead
+from syncd.engine.absent import LOSSES
 from syncd.engine.connection import Connection
 from syncd.engine.push import subject_of
 from syncd.ports.clock import Clock
 from syncd.ports.store import HeldPlan, Store
+
+
+ONE_WAY = frozenset({"earliest", "keep", "restrictive"})
+"""Fields with these rules move one way and once; a first sync sets them everywhere, which is not implausible."""
 
 
 @dataclass(slots=True)
@@ -65,9 +70,12 @@ async def _guard(
     plans = planned.by_connection.get(connection.name, [])
     operations = [op for one in plans for op in one.operations]
     reasons = check(count(operations), linked.get(connection.name, 0), connection.limits) if operations else []
+    fingerprint = digest(sorted(op.id for op in operations)) if reasons else ""
+    for old in await store.held(connection.name):
+        if old.fingerprint != fingerprint and not any(op["action"] in LOSSES for op in old.operations):
+            await store.settle_hold(old.id, "superseded")  # the leads moved on: nobody can approve what is no more
     if not reasons:
         return
-    fingerprint = digest(sorted(op.id for op in operations))
     held = await store.hold(
         HeldPlan(
             id=digest([connection.name, fingerprint])[:8],
@@ -96,7 +104,7 @@ def count(operations: Sequence[Operation]) -> Counts:
         for op in operations
         if op.kind in {"lead", "assignment"} and op.action != "create"
         for name, (old, new) in op.fields.items()
-        if not blank(old) and not isinstance(old, frozenset)
+        if not blank(old) and not isinstance(old, frozenset) and spec(name).rule not in ONE_WAY
     ]
     return Counts(
         creates=creates,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from syncd.domain.errors import NotFoundError, TransientError
 from syncd.engine.absent import Absent, mark, settle_absent
 from syncd.engine.ingest import Ingest
 from syncd.engine.notes import NoteIngest
@@ -83,6 +84,7 @@ async def pull(
             seen.update(mark(row.external_id) for row in page.rows)
         progress("pull", connection.name, result.pulled, page.total)
     result.changed = len(result.touched)
+    result.changed += await _pull_unseen(store, clock, connection, parsed)
     if gone:
         result.changed += await settle_gone(store, clock, connection, "lead", gone, "404 on the record itself")
     if depth.walk and complete:
@@ -98,6 +100,27 @@ async def pull(
             batch.connection = replace(batch.connection, last_pull=now, last_full=full_now)
         await tx.save(batch, run=run)
     return result
+
+
+async def _pull_unseen(store: Store, clock: Clock, connection: Connection, parsed: list[str]) -> int:
+    """Read what we created and no listing has shown since: vendors add to a new lead (an owner, a stage).
+
+    A record that may still be invisible is waited for; one that must be visible by now and is not is gone.
+    """
+    changed = 0
+    for external_id, created_at in (await store.unseen(connection.name)).items():
+        left = connection.adapter.capabilities.create_lag_s - (clock.now() - created_at).total_seconds()
+        try:
+            remote = await connection.adapter.lead(external_id)
+        except (NotFoundError, TransientError):
+            if left > 0:
+                continue
+            changed += await settle_gone(store, clock, connection, "lead", [external_id], "404 on the record itself")
+            continue
+        done = await Ingest(store, clock, connection).records([remote])
+        parsed.append(external_id)
+        changed += len(done.touched)
+    return changed
 
 
 async def _pull_notes(

@@ -139,6 +139,7 @@ class Push:
         try:
             present = await self._connection.adapter.lead(external_id)
         except NotFoundError as error:
+            await self._not_yet(external_id, error)
             evidence = "told by the vendor" if error.told else "404 on the record itself"
             await settle.settle_gone(self._store, self._clock, self._connection, "lead", [external_id], evidence)
             return None, []
@@ -147,6 +148,14 @@ class Push:
             return present, operations
         self._result.replanned += 1
         return present, await self._again(lead)
+
+    async def _not_yet(self, external_id: str, error: NotFoundError) -> None:
+        """Raises TransientError while a record we created ourselves may still be invisible."""
+        created_at = (await self._store.unseen(self._connection.name)).get(external_id)
+        lag_s = self._connection.adapter.capabilities.create_lag_s
+        if created_at is not None and (self._clock.now() - created_at).total_seconds() < lag_s:
+            message = f"{error}; created a moment ago, not visible yet"
+            raise TransientError(message, status=error.status) from None
 
     async def _again(self, lead: int) -> list[Operation]:
         """This lead's operations here, planned from what is known now."""

@@ -66,6 +66,8 @@ class Report:
     not_carried: list[NotCarried] = field(default_factory=list)
     quiet: bool = False
     cycles: int = 0
+    settled: bool = False
+    """The last plan left nothing undone: it need not be made again to know what is pending."""
 
     @property
     def failed(self) -> bool:
@@ -151,6 +153,7 @@ class Engine:
         waits = [await self._waiting(connection) for connection in healthy]
         after = {name: (t.changed, t.pushed, t.failed) for name, t in report.connections.items()}
         moved = any(after[n][:2] != before[n][:2] for n in after)
+        report.settled = not planned.operations and len(healthy) == len(chosen)
         return not moved, max(waits, default=0.0)
 
     async def _pull_all(
@@ -197,11 +200,12 @@ class Engine:
             raise pushed.error
 
     async def _waiting(self, connection: Connection) -> float:
-        """Seconds until the oldest waiting intent of a connection can be decided; 0 if none waits."""
+        """Seconds until a waiting intent or an unseen record of a connection can be decided; 0 if there is none."""
+        unseen = 1.0 if await self._store.unseen(connection.name) else 0.0
         async with self._store.transaction() as tx:
             intents = await tx.intents(connection.name)
         if not intents:
-            return 0.0
+            return unseen
         due = max(connection.adapter.capabilities.create_lag_s, 2.0)
         left = due - (self._clock.now() - min(intent.at for intent in intents)).total_seconds()
         return max(left, 1.0)
@@ -246,10 +250,13 @@ class Engine:
         report.conflicts = counts.get("conflicts", 0)
         report.reviews = counts.get("reviews", 0)
         report.quarantined = counts.get("quarantined", 0)
+        report.pending = counts.get("waiting", 0)
+        if report.settled:
+            return
         broken = {name for name, tally in report.connections.items() if tally.error}
         healthy = [c for c in self._connections if c in chosen and c.name not in broken]
         left = await plan(self._store, self._clock, healthy)
-        report.pending = len(left.operations) + counts.get("waiting", 0)
+        report.pending += len(left.operations)
         held = {plan.id: plan for plan in [*report.held, *left.held.values()]}
         report.held = list(held.values())
 

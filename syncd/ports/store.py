@@ -175,7 +175,7 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class HeldPlan:
-    """A plan over a guard limit. state: held | approved | rejected | done. ``id`` is short and typed by people."""
+    """A plan over a guard limit. state: held | approved | rejected | done | superseded (by a newer plan). ``id`` is short and typed by people."""
 
     id: str
     connection: str
@@ -238,7 +238,7 @@ class Snapshot:
 
     lead: Lead
     links: Sequence[Link]
-    """kind lead, any state, every connection."""
+    """kind lead, any state, every connection; without their raw payloads."""
     notes: Sequence[Note]
     note_links: Sequence[Link]
     parked: frozenset[str]
@@ -338,6 +338,10 @@ class Store(Protocol):
 
     async def notes_due(self, connection: str, limit: int) -> Sequence[str]:
         """External ids of live lead links whose notes were read longest ago (never first), at most ``limit``."""
+        ...
+
+    async def unseen(self, connection: str) -> Mapping[str, datetime]:
+        """External id → when we created it, of live lead links that were never read since."""
         ...
 
     async def open_intent(self, intent: Intent) -> Intent:

@@ -1,6 +1,7 @@
 """The simulated vendors: they know nothing of syncd, only of the vendor they stand for.
 
 base.py     what every sandbox has: request log, rate windows, faults, people who act
+message.py  requests, answers, endpoints, rows that are encoded once
 faults.py   what can go wrong on the wire, on purpose
 data.py     realistic people out of a seed
 world.py    spreads people over several vendors, with overlaps

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from syncd.sandbox.base import Ask
+    from syncd.sandbox.message import Ask
 
 Moment = Literal["before", "after"]
 Kind = Literal["drop", "error", "rate", "html", "half", "delay"]

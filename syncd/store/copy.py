@@ -1,6 +1,6 @@
 """Bulk writes: binary COPY, straight into a table or into a temporary twin of it.
 
-A twin (``in_NAME``) has the columns of its table and nothing else. It lives as long as its connection and is
+A twin (``in_NAME``) has the columns that are written, and no constraint. It lives as long as its connection and is
 emptied at every commit, so that a page costs no catalogue work; making it again is a no-op (and right behind
 a pooler that hands out other sessions).
 """
@@ -51,10 +51,11 @@ async def copy(raw: Raw, into: Target, rows: Iterable[Row], *, twin: bool = Fals
     name = into.table
     if twin:
         name = into.twin
-        make = f"CREATE TEMP TABLE IF NOT EXISTS {name} (LIKE {into.table}) ON COMMIT DELETE ROWS"
+        columns = f"SELECT {into.names} FROM {into.table} WITH NO DATA"  # noqa: S608 - names of our own
+        make = f"CREATE TEMP TABLE IF NOT EXISTS {name} ON COMMIT DELETE ROWS AS {columns}"
         await raw.execute(make.encode())
         # Twice in one transaction: what the first save left is not part of the second.
-        await raw.execute(f"DELETE FROM {name}".encode())
+        await raw.execute(f"DELETE FROM {name}".encode())  # noqa: S608 - a table of our own
     statement = f"COPY {name} ({into.names}) FROM STDIN (FORMAT BINARY)".encode()
     async with raw.cursor() as cursor, cursor.copy(statement) as stream:
         stream.set_types(into.types)

@@ -112,7 +112,8 @@ class Embedded:
                 self._join()
         except OSError as error:
             message = f"the embedded PostgreSQL cannot use {self.data_dir}: {error.strerror or type(error).__name__}"
-            raise DatabaseError(message, hint=f"set [database].data_dir to a directory of yours, {USE_YOUR_OWN}") from error
+            hint = f"set [database].data_dir to a directory of yours, {USE_YOUR_OWN}"
+            raise DatabaseError(message, hint=hint) from error
         atexit.register(self.stop)
         return self
 
@@ -151,6 +152,12 @@ class Embedded:
         nearest = next(path for path in (self.data_dir, *self.data_dir.parents) if path.exists())
         if not nearest.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, f"{nearest} is not a directory")
+        # A directory that holds other things is not ours to open, even if it is named as data_dir.
+        ours = nearest == self.data_dir and (not any(nearest.iterdir()) or (nearest / "lock").exists())
+        if os.geteuid() == 0:
+            self._as = server_user(self._cluster)
+            make_reachable(nearest, self._as, ours=ours)
+            make_reachable(self._bin, self._as, program=True)
         if nearest != self.data_dir:
             made = nearest / self.data_dir.relative_to(nearest).parts[0]
             self.data_dir.mkdir(parents=True)
@@ -171,11 +178,7 @@ class Embedded:
 
     def _prepare(self) -> None:
         """Give the directories the right owners and modes."""
-        if os.geteuid() == 0:
-            self._as = server_user(self._cluster)
-            make_reachable(self.data_dir, self._as)
-            make_reachable(self._bin, self._as, program=True)
-        else:
+        if os.geteuid() != 0:
             self.data_dir.chmod(0o700)
         self._socket_dir = self._choose_socket_dir()
 
@@ -260,8 +263,8 @@ class Embedded:
         if self._as:
             self.log.touch()
             os.chown(self.log, self._as.uid, self._as.gid)
-        arguments = ("-w", "-s", "-t", str(START_TIMEOUT_S), "-D", str(self._cluster), "-l", str(self.log), "-o", options)
-        self._run("pg_ctl", (*arguments, "start"), "does not start")
+        arguments = ("-w", "-s", "-t", str(START_TIMEOUT_S), "-D", str(self._cluster), "-l", str(self.log))
+        self._run("pg_ctl", (*arguments, "-o", options, "start"), "does not start")
 
     def _stop_server(self) -> None:
         arguments = ("-w", "-s", "-m", "fast", "-t", str(STOP_TIMEOUT_S), "-D", str(self._cluster))

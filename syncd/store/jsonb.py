@@ -1,7 +1,7 @@
-"""JSON in and out of PostgreSQL: orjson, with a way for the few texts that PostgreSQL or orjson cannot hold.
+r"""JSON in and out of PostgreSQL: orjson, with a way for the few texts that PostgreSQL or orjson cannot hold.
 
 - ``jsonb`` cannot hold NUL: it is written as U+2400 (␀, "symbol for null"). Normalised values contain none.
-- ``json`` holds the text as it is: a NUL stays ``\\u0000`` and comes back.
+- ``json`` holds the text as it is: a NUL stays ``\u0000`` and comes back.
 - Half characters (lone surrogates) and whole numbers beyond 64 bits go through the standard library, which
   escapes them; both column types take that only where PostgreSQL does, so ``jsonb`` gets U+FFFD instead.
 """
@@ -80,7 +80,7 @@ def adapt_connection(connection: Connection[Any] | AsyncConnection[Any]) -> None
     """Make a connection speak JSON as above."""
     adapt.set_json_loads(loads, connection)
     adapters = connection.adapters
-    for dumper in (_Json, _JsonBinary):
-        adapters.register_dumper(adapt.Json, dumper)
-    for dumper in (_Jsonb, _JsonbBinary):
-        adapters.register_dumper(adapt.Jsonb, dumper)
+    adapters.register_dumper(adapt.Json, _Json)
+    adapters.register_dumper(adapt.Json, _JsonBinary)
+    adapters.register_dumper(adapt.Jsonb, _Jsonb)
+    adapters.register_dumper(adapt.Jsonb, _JsonbBinary)

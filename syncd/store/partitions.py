@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from syncd.store.database import Database, translated
@@ -32,7 +33,7 @@ def months(now: datetime, ahead: int = AHEAD_MONTHS) -> list[tuple[datetime, dat
     for _ in range(ahead + 1):
         last = starts[-1]
         starts.append(last.replace(year=last.year + last.month // 12, month=last.month % 12 + 1))
-    return list(zip(starts, starts[1:], strict=False))
+    return list(pairwise(starts))
 
 
 def ensure(database: Database, now: datetime, ahead: int = AHEAD_MONTHS) -> list[str]:
@@ -64,7 +65,7 @@ def _make(connection: psycopg.Connection, name: str, start: datetime, end: datet
             return
         span = f"at >= '{start.isoformat()}' AND at < '{end.isoformat()}'"
         connection.execute(f"CREATE TABLE {name} (LIKE change INCLUDING DEFAULTS, CHECK ({span}))".encode())
-        moved = f"WITH moved AS (DELETE FROM change_default WHERE {span} RETURNING *) INSERT INTO {name} SELECT * FROM moved"
-        connection.execute(moved.encode())
+        moved = f"DELETE FROM change_default WHERE {span} RETURNING *"  # noqa: S608 - our own names
+        connection.execute(f"WITH moved AS ({moved}) INSERT INTO {name} SELECT * FROM moved".encode())  # noqa: S608
         values = f"FROM ('{start.isoformat()}') TO ('{end.isoformat()}')"
         connection.execute(f"ALTER TABLE change ATTACH PARTITION {name} FOR VALUES {values}".encode())

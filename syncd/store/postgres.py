@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, cast
 
 import psycopg
@@ -53,12 +54,12 @@ class PostgresStore:
 
     async def connection(self, name: str, vendor: str) -> ConnectionState:
         """The state kept for a connection; made if it is new."""
-        return ConnectionState(*(await self._fetch(self._CONNECTION, name, vendor))[0])
+        return ConnectionState(*(await self.fetch(self._CONNECTION, name, vendor))[0])
 
     async def cursor(self, connection: str, stream: str) -> str | None:
         """How far a stream has been read."""
         query = "SELECT cursor FROM cursor WHERE connection = %s AND stream = %s"
-        found = await self._fetch(query, connection, stream)
+        found = await self.fetch(query, connection, stream)
         return found[0][0] if found else None
 
     async def snapshots(
@@ -105,7 +106,7 @@ class PostgresStore:
     async def live_ids(self, connection: str, kind: str) -> AsyncGenerator[Sequence[str]]:
         """External ids of all live links, in batches."""
         after = ""
-        while found := await self._fetch(self._LIVE_IDS, connection, kind, after, LIVE_IDS_BATCH):
+        while found := await self.fetch(self._LIVE_IDS, connection, kind, after, LIVE_IDS_BATCH):
             yield [row[0] for row in found]
             after = found[-1][0]
 
@@ -116,17 +117,27 @@ class PostgresStore:
 
     async def notes_due(self, connection: str, limit: int) -> Sequence[str]:
         """External ids of live lead links whose notes were read longest ago (never first)."""
-        return [row[0] for row in await self._fetch(self._NOTES_DUE, connection, limit)]
+        return [row[0] for row in await self.fetch(self._NOTES_DUE, connection, limit)]
+
+    # A record we created and never read has no payload yet; there are only ever a few.
+    _UNSEEN = """
+    SELECT external_id, read_at FROM link
+    WHERE connection = %s AND kind = 'lead' AND state = 'live' AND payload IS NULL ORDER BY external_id
+    """
+
+    async def unseen(self, connection: str) -> Mapping[str, datetime]:
+        """External id → when we created it, of live lead links that were never read since."""
+        return dict(await self.fetch(self._UNSEEN, connection))
 
     _OPEN_INTENT = f"""
-    INSERT INTO operation (type, connection, kind, lead, fingerprint, at, note, part, state, mark)
+    INSERT INTO operation (type, connection, kind, lead, fingerprint, at, note, part, state, wanted)
     VALUES ('intent', %s, %s, %s, %s, %s, %s, %s, %s, %s)
     RETURNING {rows.INTENT}
-    """
+    """  # noqa: S608 - column names of our own
 
     async def open_intent(self, intent: Intent) -> Intent:
         """Commit an intent before its call; returns it with its id."""
-        found = await self._fetch(
+        found = await self.fetch(
             self._OPEN_INTENT, intent.connection, intent.kind, intent.lead, rows.jsonb(intent.fingerprint), intent.at,
             intent.note, intent.part, intent.state, intent.wanted,
         )  # fmt: skip
@@ -137,7 +148,7 @@ class PostgresStore:
     INSERT INTO operation (type, code, connection, mark, reasons, operations, state, at)
     VALUES ('plan', %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
     """
-    _HELD_ALREADY = f"{rows.PLANS} AND connection = %s AND mark = %s AND state <> 'done'"
+    _HELD_ALREADY = f"{rows.PLANS} AND connection = %s AND mark = %s AND state NOT IN ('done', 'superseded')"
 
     async def hold(self, plan: HeldPlan) -> HeldPlan:
         """Keep a held plan; one that is held already with the same fingerprint stays as it is (its state too).
@@ -150,7 +161,7 @@ class PostgresStore:
                 self._HOLD, code, plan.connection, plan.fingerprint, [clean(reason) for reason in plan.reasons],
                 rows.json(plan.operations), plan.state, plan.at,
             )  # fmt: skip
-            found = await self._fetch(self._HELD_ALREADY, plan.connection, plan.fingerprint)
+            found = await self.fetch(self._HELD_ALREADY, plan.connection, plan.fingerprint)
             if found:
                 return rows.plan_of(found[0])
         raise DatabaseError(f"no free id for the held plan {plan.id}", hint="reject or approve the older ones")
@@ -158,7 +169,7 @@ class PostgresStore:
     async def held(self, connection: str | None = None) -> Sequence[HeldPlan]:
         """Plans held or approved and not yet done."""
         where = "AND state IN ('held', 'approved') AND connection = coalesce(%s::text, connection) ORDER BY id"
-        return [rows.plan_of(row) for row in await self._fetch(f"{rows.PLANS} {where}", connection)]
+        return [rows.plan_of(row) for row in await self.fetch(f"{rows.PLANS} {where}", connection)]
 
     _SETTLE = """
     UPDATE operation SET state = %s, settled_at = %s WHERE type = 'plan' AND code = %s
@@ -167,13 +178,13 @@ class PostgresStore:
 
     async def settle_hold(self, plan_id: str, state: str) -> HeldPlan | None:
         """Move a held plan to a state; None if there is no such plan."""
-        found = await self._fetch(self._SETTLE, state, self._clock.now(), plan_id)
+        found = await self.fetch(self._SETTLE, state, self._clock.now(), plan_id)
         return rows.plan_of(found[0]) if found else None
 
     async def start_run(self, kind: str, connection: str) -> int:
         """A new run row; its id."""
         query = "INSERT INTO run (kind, connection, started_at) VALUES (%s, %s, %s) RETURNING id"
-        return int((await self._fetch(query, kind, connection, self._clock.now()))[0][0])
+        return int((await self.fetch(query, kind, connection, self._clock.now()))[0][0])
 
     async def end_run(self, run: int, counts: Mapping[str, int], error: str = "") -> None:
         """Close a run with its counts."""
@@ -192,7 +203,8 @@ class PostgresStore:
             )
         async with session:
             with translated():
-                cursor = await session.execute("SELECT pg_try_advisory_lock(%s)", [self.database.lock_key("connection", connection)])
+                key = self.database.lock_key("connection", connection)
+                cursor = await session.execute("SELECT pg_try_advisory_lock(%s)", [key])
                 row = await cursor.fetchone()
             yield bool(row and row[0])
 
@@ -207,16 +219,16 @@ class PostgresStore:
     """
 
     async def counts(self) -> Mapping[str, int]:
-        """conflicts (open), reviews, quarantined, held, dirty leads, waiting intents."""
+        """Open ``conflicts``, ``reviews``, ``quarantined``, ``held``, ``dirty`` leads, ``waiting`` intents."""
         names = ("conflicts", "reviews", "quarantined", "held", "dirty", "waiting")
-        return dict(zip(names, (await self._fetch(self._COUNTS))[0], strict=True))
+        return dict(zip(names, (await self.fetch(self._COUNTS))[0], strict=True))
 
     # An index-only scan of uq_link_live.
-    _LIVE_COUNTS = "SELECT connection, count(*) FROM link WHERE kind = 'lead' AND state = 'live' GROUP BY connection"
+    _LIVE_COUNTS = "SELECT connection, count(*) FROM link WHERE kind = 'lead' AND state = 'live' GROUP BY 1"
 
     async def live_counts(self) -> Mapping[str, int]:
         """How many live lead links each connection has; one without any is missing."""
-        return dict(await self._fetch(self._LIVE_COUNTS))  # type: ignore[arg-type]
+        return dict(await self.fetch(self._LIVE_COUNTS))
 
     async def aclose(self) -> None:
         """Close all database connections. The embedded server is the business of whoever opened the database."""
@@ -224,7 +236,7 @@ class PostgresStore:
 
     @asynccontextmanager
     async def _raw(self, *, snapshot: bool = False) -> AsyncGenerator[Raw]:
-        """psycopg's connection in a transaction; ``snapshot`` reads everything as of one moment."""
+        """The driver's own connection in a transaction; ``snapshot`` reads everything as of one moment."""
         with translated():
             async with self._engine.begin() as connection:
                 raw = cast("Raw", (await connection.get_raw_connection()).driver_connection)
@@ -232,7 +244,8 @@ class PostgresStore:
                     await raw.execute(b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 yield raw
 
-    async def _fetch(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    async def fetch(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """All rows of one statement in a transaction of its own; what views.py is made of."""
         async with self._raw() as raw:
             return await fetch(raw, query, *parameters)
 

@@ -76,7 +76,8 @@ NOTE = target(
 )
 CHANGE = target(
     "change",
-    "lead int8, field text, old jsonb, new jsonb, who text, at timestamptz, why text, external_id text, origin jsonb, run int8",
+    "lead int8, field text, old jsonb, new jsonb, who text, at timestamptz, why text, external_id text, "
+    "origin jsonb, run int8",
 )
 CONFLICT = target(
     "conflict",
@@ -86,7 +87,8 @@ CONFLICT = target(
 )
 QUARANTINE = target(
     "quarantine",
-    "connection text, kind text, external_id text, error text, payload json, first_at timestamptz, at timestamptz, attempts int4",
+    "connection text, kind text, external_id text, error text, payload json, first_at timestamptz, at timestamptz, "
+    "attempts int4",
 )
 
 # One lead, whole: its columns, labels as they are spelt on it, assignments by role.
@@ -99,15 +101,16 @@ FROM lead l
 """  # noqa: S608 - column names of our own
 LINK_FIELDS = LINK.columns[:-1]
 LINKS = f"SELECT {', '.join(LINK_FIELDS)} FROM link"  # noqa: S608 - column names of our own
+LIGHT_LINKS = LINKS.replace(" payload,", " NULL::jsonb,", 1)
+"""`LINKS` without the raw records, for planning: they are most of a link's weight and no part of a plan."""
 NOTES = f"SELECT {', '.join(NOTE.columns)} FROM note"  # noqa: S608 - column names of our own
 
 
 def lead_row(lead: Lead, now: datetime, *, dirty: bool) -> Row:
     """A lead as a row of `LEAD`."""
     fields = lead.fields
-    columns = [
-        None if (value := fields.get(name)) is None else value if turn is None else turn(value) for name, turn in _WRITERS
-    ]
+    values = ((fields.get(name), turn) for name, turn in _WRITERS)
+    columns = [value if value is None or turn is None else turn(value) for value, turn in values]
     custom = {name[7:]: encode(value) for name, value in fields.items() if name.startswith("custom.")}
     return (lead.id, lead.version, dirty, lead.created_at or now, now, *columns, custom, pack(lead.provenance))
 
@@ -238,8 +241,8 @@ def agent_of(row: Row) -> Agent:
     return Agent(*row)
 
 
-INTENT = "id, connection, kind, lead, fingerprint, at, note, part, state, coalesce(mark, '')"
-INTENTS = f"SELECT {INTENT} FROM operation WHERE type = 'intent'"
+INTENT = "id, connection, kind, lead, fingerprint, at, note, part, state, wanted"
+INTENTS = f"SELECT {INTENT} FROM operation WHERE type = 'intent'"  # noqa: S608 - column names of our own
 PLANS = "SELECT code, connection, mark, reasons, operations, state, at FROM operation WHERE type = 'plan'"
 
 

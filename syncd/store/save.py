@@ -164,7 +164,8 @@ UPDATE lead SET dirty = true, version = version + 1 FROM marked WHERE lead.id = 
 # ── notes and links ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 _UPSERT_NOTES = f"""
-INSERT INTO note ({rows.NOTE.names}) SELECT {rows.NOTE.names} FROM in_note ON CONFLICT (id) DO UPDATE SET {rows.NOTE.sets("id")}
+INSERT INTO note ({rows.NOTE.names}) SELECT {rows.NOTE.names} FROM in_note
+ON CONFLICT (id) DO UPDATE SET {rows.NOTE.sets("id")}
 """  # noqa: S608 - column names of our own
 
 
@@ -188,7 +189,7 @@ ON CONFLICT (connection, kind, external_id) DO UPDATE SET {rows.LINK.sets("conne
 
 async def _links(raw: Raw, links: Iterable[Link]) -> None:
     # In the order of the key, so that two pages cannot wait for each other.
-    ordered = sorted(map(rows.link_row, links), key=lambda row: row[:3])
+    ordered = sorted(map(rows.link_row, links), key=lambda row: tuple(row[:3]))
     await copy(raw, rows.LINK, ordered, twin=True)
     await raw.execute(_LEAVE_NODES)
     await raw.execute(_UPSERT_LINKS.encode())
@@ -223,7 +224,8 @@ def _change_row(change: Change, run: int | None) -> Row:
 _CONFLICT_NAMES = rows.CONFLICT.names.removeprefix('"id", ')
 _OPEN_CONFLICTS = f"""
 INSERT INTO conflict ({_CONFLICT_NAMES}) SELECT {_CONFLICT_NAMES} FROM in_conflict WHERE id = 0 AND state = 'open'
-ON CONFLICT (lead, field, connection) WHERE state = 'open' DO UPDATE SET {rows.CONFLICT.sets("id", "lead", "field", "connection")}
+ON CONFLICT (lead, field, connection) WHERE state = 'open'
+DO UPDATE SET {rows.CONFLICT.sets("id", "lead", "field", "connection")}
 """  # noqa: S608 - column names of our own
 _PAST_CONFLICTS = f"""
 INSERT INTO conflict ({_CONFLICT_NAMES}) SELECT {_CONFLICT_NAMES} FROM in_conflict WHERE id = 0 AND state <> 'open'
@@ -283,12 +285,9 @@ _INTENTS = """
 UPDATE operation SET state = %s, reason = u.reason, settled_at = %s FROM unnest(%s::int8[], %s::text[]) u (id, reason)
 WHERE operation.type = 'intent' AND operation.id = u.id AND operation.state = 'waiting'
 """
-_REFUSED = """
-UPDATE operation SET state = 'refused', settled_at = %s, reasons = ARRAY[u.reason]
-FROM unnest(%s::int8[], %s::text[]) u (id, reason) WHERE type = 'intent' AND operation.id = u.id AND state = 'waiting'
-"""
 _NOTES_READ = """
-UPDATE link SET notes_read_at = u.at FROM unnest(%s::text[], %s::text[], %s::timestamptz[]) u (connection, external_id, at)
+UPDATE link SET notes_read_at = u.at
+FROM unnest(%s::text[], %s::text[], %s::timestamptz[]) u (connection, external_id, at)
 WHERE link.connection = u.connection AND link.kind = 'lead' AND link.external_id = u.external_id
 """
 
@@ -312,9 +311,6 @@ async def _rest(raw: Raw, batch: Batch, now: datetime) -> None:
     for outcome, intents in settled.items():
         if intents:
             await raw.execute(_INTENTS, [outcome, now, list(intents), list(intents.values())])
-    if batch.intents_refused:
-        reasons = [clean(reason) for reason in batch.intents_refused.values()]
-        await raw.execute(_REFUSED, [now, list(batch.intents_refused), reasons])
     if batch.notes_read:
         read = ((name, clean(ident), at) for (name, ident), at in batch.notes_read.items())
         await raw.execute(_NOTES_READ, _columns(read, 3))

@@ -64,14 +64,15 @@ def upgrade(database: Database) -> Status:
     """Make the schema and run the migrations it lacks, one process at a time. Raises DatabaseError."""
     from alembic import command
 
-    with translated(), database.connect() as connection:
+    with translated(), database.connect(autocommit=True) as connection:
+        # Held until this connection closes; whoever waited then finds nothing left to do.
+        connection.execute("SELECT pg_advisory_lock(%s)", [database.lock_key("upgrade")])
         found = _status(connection, database)
         if not found.behind:
             return found
         connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{database.schema}"'.encode())
-    with translated():
         command.upgrade(alembic_config(database), "head")
-    return status(database)
+        return _status(connection, database)
 
 
 def alembic_config(database: Database | None = None) -> Config:

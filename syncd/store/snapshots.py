@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from syncd.domain.lead import ADDRESS
 from syncd.ports.store import Lead, Link, Note, Snapshot
 from syncd.store import rows
 from syncd.store.copy import Raw
@@ -14,21 +15,14 @@ from syncd.store.tx import fetch
 # The work list, by its partial index: as long as what there is to plan.
 _DIRTY = f"{rows.LEADS} WHERE l.dirty AND l.id > %s ORDER BY l.id LIMIT %s"
 _THESE = f"{rows.LEADS} WHERE l.id = ANY(%s) ORDER BY l.id"
-_LINKS = f"{rows.LINKS} WHERE kind = %s AND node = ANY(%s) ORDER BY connection, part, external_id"
+_LINKS = f"{rows.LIGHT_LINKS} WHERE kind = %s AND node = ANY(%s) ORDER BY connection, part, external_id"
 _NOTES = f"{rows.NOTES} WHERE lead = ANY(%s) ORDER BY id"
 _PARKED = "SELECT lead, field FROM conflict WHERE state = 'open' AND lead = ANY(%s)"
 _WAITING = """
 SELECT lead, connection, kind, coalesce(note, 0), part FROM operation
 WHERE type = 'intent' AND state = 'waiting' AND lead = ANY(%s)
 """
-# Of several refusals of the same create the latest counts; it alone knows what was wanted last.
-_REFUSED = """
-SELECT DISTINCT ON (lead, connection, kind, note, part)
-       lead, connection, kind, coalesce(note, 0), part, coalesce(mark, ''), coalesce(reasons[1], '')
-FROM operation WHERE type = 'intent' AND state = 'refused' AND lead = ANY(%s)
-ORDER BY lead, connection, kind, note, part, id DESC
-"""
-# The last word on each create: what was refused and since done (or waits again) is not refused any more.
+# The last word on each create: what was refused once and waits again is not refused any more.
 _REFUSED = """
 SELECT lead, connection, kind, note, part, wanted, reason FROM (
     SELECT DISTINCT ON (lead, connection, kind, coalesce(note, 0), part)
@@ -67,11 +61,13 @@ async def around(raw: Raw, leads: Sequence[Lead]) -> list[Snapshot]:
     note_links: defaultdict[int, list[Link]] = defaultdict(list)
     for row in await fetch(raw, _LINKS, "note", list(owner)) if owner else ():
         note_links[owner[row[3]]].append(rows.link_of(row))
-    parked = _grouped((lead, field) for lead, field in await fetch(raw, _PARKED, ids))
+    # A conflict over an address parks each of its components.
+    parked = _grouped(
+        (lead, name)
+        for lead, field in await fetch(raw, _PARKED, ids)
+        for name in ((field, *ADDRESS) if field == "address" else (field,))
+    )
     waiting = _grouped((lead, tuple(what)) for lead, *what in await fetch(raw, _WAITING, ids))
-    refused: defaultdict[int, dict[tuple[str, str, int, int], tuple[str, str]]] = defaultdict(dict)
-    for lead, connection, kind, note_id, part, mark, reason in await fetch(raw, _REFUSED, ids):
-        refused[lead][connection, kind, note_id, part] = (mark, reason)
     refused: defaultdict[int, dict[tuple[str, str, int, int], tuple[str, str]]] = defaultdict(dict)
     for lead, connection, kind, note_id, part, digest, reason in await fetch(raw, _REFUSED, ids):
         refused[lead][connection, kind, note_id, part] = digest, reason
@@ -80,11 +76,17 @@ async def around(raw: Raw, leads: Sequence[Lead]) -> list[Snapshot]:
     in_review = _grouped((lead, connection) for connection, named in reviews for lead in named if lead in wanted)
     return [
         Snapshot(
-            lead, links[lead.id], notes[lead.id], note_links[lead.id], frozenset(parked[lead.id]),
-            frozenset(waiting[lead.id]), refused[lead.id], frozenset(in_review[lead.id]),
+            lead=lead,
+            links=links[lead.id],
+            notes=notes[lead.id],
+            note_links=note_links[lead.id],
+            parked=frozenset(parked[lead.id]),
+            waiting=frozenset(waiting[lead.id]),
+            refused=refused[lead.id],
+            in_review=frozenset(in_review[lead.id]),
         )
         for lead in leads
-    ]  # fmt: skip
+    ]
 
 
 def _grouped(pairs: Iterable[tuple[int, Any]]) -> defaultdict[int, set[Any]]:

@@ -63,19 +63,20 @@ def _create() -> pwd.struct_passwd:
             raise DatabaseError(message, hint=hint) from error
 
 
-def make_reachable(path: Path, user: SystemUser, *, program: bool = False) -> None:
+def make_reachable(path: Path, user: SystemUser, *, ours: bool = False, program: bool = False) -> None:
     """See that ``user`` can enter ``path``. Raises DatabaseError naming the directory that is closed.
 
     Throwaway directories (under the temporary directory) are opened for entering, not for listing. Any other
     closed directory may guard more than our data, so it stays as it is.
+
+    ours     ``path`` itself is our own directory; ``program`` it holds the programs, not the data
     """
     throwaway = Path(tempfile.gettempdir()).resolve()
     for directory in (path, *path.parents):
         found = directory.stat()
         if _may_enter(found, user):
             continue
-        if directory == path and not program:
-            # The data directory itself is ours.
+        if directory == path and ours:
             directory.chmod(stat.S_IMODE(found.st_mode) | stat.S_IXOTH)
         elif throwaway in directory.parents and found.st_uid == os.geteuid():
             directory.chmod(stat.S_IMODE(found.st_mode) | stat.S_IXOTH)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
@@ -46,7 +46,7 @@ class Base(DeclarativeBase):
     """All tables of syncd."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
         int: BigInteger,
         str: TEXT,
         bytes: BYTEA,
@@ -224,6 +224,7 @@ class Link(Base):
             postgresql_where=text("kind = 'lead' AND state = 'live'"),
         ),
         Index("ix_link_review", "candidates", postgresql_using="gin", postgresql_where=text("state = 'review'")),
+        Index("ix_link_gone", "connection", "kind", postgresql_where=text("state = 'tombstone'")),
         # Where a vendor's value could not be translated, or was made into something else: for `status`.
         Index(
             "ix_link_odd", "connection", "kind", "external_id",
@@ -330,7 +331,7 @@ class Operation(Base):
         Index("uq_operation_code", "code", unique=True, postgresql_where=text("type = 'plan'")),
         Index(
             "uq_operation_plan", "connection", "mark", unique=True,
-            postgresql_where=text("type = 'plan' AND state <> 'done'"),
+            postgresql_where=text("type = 'plan' AND state NOT IN ('done', 'superseded')"),
         ),
     )  # fmt: skip
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)

@@ -17,10 +17,10 @@ _SEQUENCES = {"lead": "lead_id_seq", "note": "note_id_seq", "agent": "agent_id_s
 
 
 class Transaction:
-    """The `Tx` of PostgreSQL. ``raw`` is psycopg's own connection, inside a transaction."""
+    """The `Tx` of PostgreSQL. ``raw`` is psycopg's own connection inside the transaction, for this package."""
 
     def __init__(self, raw: Raw, clock: Clock, serialize_key: int) -> None:
-        self._raw = raw
+        self.raw = raw
         self._clock = clock
         self._serialize_key = serialize_key
 
@@ -35,15 +35,15 @@ class Transaction:
 
     async def digests(self, connection: str, kind: str, external_ids: Collection[str]) -> Mapping[str, bytes | None]:
         """Digest by external id for live or review links; quarantined ids are missing. One query."""
-        found = await fetch(self._raw, self._DIGESTS, connection, kind, _texts(external_ids))
-        return dict(found)  # type: ignore[arg-type]
+        found = await fetch(self.raw, self._DIGESTS, connection, kind, _texts(external_ids))
+        return dict(found)
 
     async def links(self, connection: str, kind: str, external_ids: Collection[str]) -> Mapping[str, Link]:
         """Links of any state by external id."""
         if not external_ids:
             return {}
         where = f"{rows.LINKS} WHERE connection = %s AND kind = %s AND external_id = ANY(%s)"
-        found = await fetch(self._raw, where, connection, kind, _texts(external_ids))
+        found = await fetch(self.raw, where, connection, kind, _texts(external_ids))
         return {row[2]: rows.link_of(row) for row in found}
 
     async def links_of(self, kind: str, nodes: Collection[int], connection: str | None = None) -> Sequence[Link]:
@@ -51,7 +51,7 @@ class Transaction:
         if not nodes:
             return []
         where = f"{rows.LINKS} WHERE kind = %s AND node = ANY(%s) AND connection = coalesce(%s::text, connection)"
-        return [rows.link_of(row) for row in await fetch(self._raw, where, kind, list(nodes), connection)]
+        return [rows.link_of(row) for row in await fetch(self.raw, where, kind, list(nodes), connection)]
 
     # Locked first and read afterwards: the second statement sees what whoever held the lock has committed, labels
     # and assignments included. No keys change, so rows that only refer to a lead need not wait.
@@ -62,8 +62,8 @@ class Transaction:
         if not ids:
             return {}
         if lock:
-            await self._raw.execute(self._LOCK_LEADS, [list(ids)])
-        found = await fetch(self._raw, f"{rows.LEADS} WHERE l.id = ANY(%s) ORDER BY l.id", list(ids))
+            await self.raw.execute(self._LOCK_LEADS, [list(ids)])
+        found = await fetch(self.raw, f"{rows.LEADS} WHERE l.id = ANY(%s) ORDER BY l.id", list(ids))
         return {row[0]: rows.lead_of(row) for row in found}
 
     _BY_EMAIL = "SELECT email, lead FROM lead_email WHERE email = ANY(%s)"
@@ -71,7 +71,7 @@ class Transaction:
     async def leads_by_email(self, emails: Collection[str]) -> Mapping[str, frozenset[int]]:
         """Ids of leads that have this address among their emails."""
         found: defaultdict[str, set[int]] = defaultdict(set)
-        for email, lead in await fetch(self._raw, self._BY_EMAIL, _texts(emails)) if emails else ():
+        for email, lead in await fetch(self.raw, self._BY_EMAIL, _texts(emails)) if emails else ():
             found[email].add(lead)
         return {email: frozenset(leads) for email, leads in found.items()}
 
@@ -83,7 +83,7 @@ class Transaction:
     async def leads_by_phone(self, numbers: Collection[str]) -> Mapping[str, Sequence[tuple[int, str, str]]]:
         """(lead id, first name, last name) of leads that have this number among their phones."""
         found: defaultdict[str, list[tuple[int, str, str]]] = defaultdict(list)
-        for number, *lead in await fetch(self._raw, self._BY_PHONE, _texts(numbers)) if numbers else ():
+        for number, *lead in await fetch(self.raw, self._BY_PHONE, _texts(numbers)) if numbers else ():
             found[number].append((lead[0], lead[1], lead[2]))
         return dict(found)
 
@@ -92,31 +92,31 @@ class Transaction:
         if count <= 0:
             return []
         query = "SELECT nextval(%s::regclass) FROM generate_series(1, %s)"
-        return [row[0] for row in await fetch(self._raw, query, _SEQUENCES[kind], count)]
+        return [row[0] for row in await fetch(self.raw, query, _SEQUENCES[kind], count)]
 
     async def notes(self, lead_ids: Collection[int]) -> Sequence[Note]:
         """Notes of these leads, deleted ones included."""
         if not lead_ids:
             return []
-        found = await fetch(self._raw, f"{rows.NOTES} WHERE lead = ANY(%s) ORDER BY id", list(lead_ids))
+        found = await fetch(self.raw, f"{rows.NOTES} WHERE lead = ANY(%s) ORDER BY id", list(lead_ids))
         return [rows.note_of(row) for row in found]
 
     async def agents(self) -> Sequence[Agent]:
         """All agents."""
-        return [rows.agent_of(row) for row in await fetch(self._raw, "SELECT id, email, name FROM agent ORDER BY id")]
+        return [rows.agent_of(row) for row in await fetch(self.raw, "SELECT id, email, name FROM agent ORDER BY id")]
 
     async def serialize(self) -> None:
         """Until this transaction ends, no other one that calls this may match new records to leads."""
-        await self._raw.execute("SELECT pg_advisory_xact_lock(%s)", [self._serialize_key])
+        await self.raw.execute("SELECT pg_advisory_xact_lock(%s)", [self._serialize_key])
 
     async def intents(self, connection: str) -> Sequence[Intent]:
         """Waiting intents of a connection, oldest first."""
         where = f"{rows.INTENTS} AND state = 'waiting' AND connection = %s ORDER BY id"
-        return [rows.intent_of(row) for row in await fetch(self._raw, where, connection)]
+        return [rows.intent_of(row) for row in await fetch(self.raw, where, connection)]
 
     async def save(self, batch: Batch, *, run: int | None = None) -> None:
         """Write everything in the batch."""
-        await save(self._raw, batch, self._clock.now(), run)
+        await save(self.raw, batch, self._clock.now(), run)
 
 
 async def fetch(raw: Raw, query: str, *parameters: Any) -> list[tuple[Any, ...]]:

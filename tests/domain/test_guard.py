@@ -29,7 +29,8 @@ def test_every_reason_is_told_at_once():
 
 
 @pytest.mark.parametrize(
-    ("overwrites", "linked", "held"), [(99, 100, False), (100, 499, True), (100, 500, False), (101, 500, True), (100, 0, True)]
+    ("overwrites", "linked", "held"),
+    [(99, 100, False), (100, 499, True), (100, 500, False), (101, 500, True), (100, 0, True)],
 )
 def test_the_share_counts_overwritten_records_and_has_a_floor(overwrites: int, linked: int, held: bool):  # noqa: FBT001
     """Above 20 % of the linked records a plan is held, but never for fewer than 100 of them."""
@@ -40,5 +41,5 @@ def test_the_share_counts_overwritten_records_and_has_a_floor(overwrites: int, l
 
 
 def test_a_limit_of_zero_allows_nothing():
-    """deletes = 0 holds the first delete."""
+    """Deletes = 0 holds the first delete."""
     assert check(Counts(deletes=1), 100, Limits(deletes=0))

@@ -14,7 +14,6 @@ from syncd.domain.lead import (
     ADDRESS,
     FIELDS,
     ROLES,
-    Member,
     Phone,
     blank,
     compact,
@@ -24,24 +23,9 @@ from syncd.domain.lead import (
     encode_fields,
     spec,
 )
+from tests.domain.toy import values
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
-
-
-def values(words: st.SearchStrategy[str]) -> dict[str, st.SearchStrategy[Any]]:
-    """Values by the type of their field, made of these words."""
-    return {
-        "text": words,
-        "number": st.integers(0, 10**9) | st.floats(0, 1e9, allow_nan=False),
-        "flag": st.booleans(),
-        "day": st.dates(),
-        "moment": st.datetimes(timezones=st.just(UTC)),
-        "timeline": st.tuples(st.integers(0, 60), st.none() | st.integers(0, 60)) | words,
-        "agent": st.integers(1, 10**6),
-        "texts": st.frozensets(words, max_size=4),
-        "phones": st.frozensets(st.builds(Phone, words, st.sampled_from(["", "cell", "home"])), max_size=4),
-        "members": st.frozensets(st.builds(Member, words, words, words, words, words), max_size=3),
-    }
 
 
 VALUES = values(WORDS)

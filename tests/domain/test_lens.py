@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from syncd.domain.lead import FIELDS, Fields, Phone, compact
 from syncd.domain.lens import Lens, LensTable, Unmapped, as_is, at, deep_merge, nest, nothing, told
-from tests.domain.test_lead import values
-from tests.domain.toy import LOSSLESS, LOSSY, PLAIN
+from tests.domain.toy import LOSSLESS, LOSSY, PLAIN, values
 
 VALUES = values(st.from_regex(r"\A[A-Za-z0-9é]([A-Za-z0-9é ]{0,10}[A-Za-z0-9é])?\Z"))
 """Words in normal form, as every canonical lead has them."""
@@ -88,7 +87,7 @@ def test_a_field_has_one_row():
 
 
 def test_what_can_be_written_when():
-    """create and update are limits of a row; a field without a row cannot be written."""
+    """Create and update are limits of a row; a field without a row cannot be written."""
     table = LensTable((Lens(("source",), told_nothing, as_is("source"), nothing, update=False),))
     assert table.writable("source", creating=True)
     assert not table.writable("source")
@@ -106,7 +105,7 @@ def test_identity_of_elements_is_the_vendors_where_it_has_one():
 
 
 def test_helpers_for_payloads():
-    """at walks, nest builds, deep_merge lays over, told states."""
+    """At walks, nest builds, deep_merge lays over, told states."""
     assert at({"a": {"b": 1}}, "a.b") == 1
     assert at({"a": 2}, "a.b") is None
     assert at({}, "a.b") is None

@@ -31,7 +31,9 @@ def test_phone_is_idempotent(raw: str, region: str):
     assert phone(once, region) == once
 
 
-@given(st.from_regex(r"\A[ (]?[2-9][0-9]{2}[) .-]{0,2}[0-9]{3}[ .-]?[0-9]{4}\Z") | NUMBERISH, st.sampled_from(["US", "CA"]))
+@given(
+    st.from_regex(r"\A[ (]?[2-9][0-9]{2}[) .-]{0,2}[0-9]{3}[ .-]?[0-9]{4}\Z") | NUMBERISH, st.sampled_from(["US", "CA"])
+)
 def test_the_quick_way_for_north_america_agrees_with_the_parser(raw: str, region: str):
     """Ten-digit numbers skip phonenumbers; the result is what phonenumbers says."""
     try:

@@ -18,9 +18,7 @@ from tests.domain.toy import ORDER, minutes
 
 def origin(connection: str, at: float | None = None, *, since: float | None = None, blur: float = 1.0) -> Origin:
     """An origin; times in minutes."""
-    return Origin(
-        connection, "1", None if at is None else minutes(at), blur, None if since is None else minutes(since)
-    )
+    return Origin(connection, "1", None if at is None else minutes(at), blur, None if since is None else minutes(since))
 
 
 def clash(ours: Held, theirs: Held, *, one: Origin | None, other: Origin, **more: Any) -> Clash:

@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from syncd.domain.lead import Fields, Phone, Value, blank, decode, encode
+from hypothesis import strategies as st
+
+from syncd.domain.lead import Fields, Member, Phone, Value, blank, decode, encode
 from syncd.domain.lens import Got, Lens, LensTable, Payload, Reading, Unmapped, as_is
-from syncd.domain.merge import Interval, Policy, Seen
+from syncd.domain.merge import Interval, Merged, Origin, Pending, Policy, Seen, merge
 from syncd.domain.normalize import fold
+from syncd.domain.rules import RuleBook
 
 T0 = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 NAME_MAX = 8
@@ -31,6 +34,22 @@ PLAIN = (
 def minutes(count: float) -> datetime:
     """That many minutes after the start of the tests' day."""
     return T0 + timedelta(minutes=count)
+
+
+def values(words: st.SearchStrategy[str]) -> dict[str, st.SearchStrategy[Any]]:
+    """Values by the type of their field, made of these words."""
+    return {
+        "text": words,
+        "number": st.integers(0, 10**9) | st.floats(0, 1e9, allow_nan=False),
+        "flag": st.booleans(),
+        "day": st.dates(),
+        "moment": st.datetimes(timezones=st.just(UTC)),
+        "timeline": st.tuples(st.integers(0, 60), st.none() | st.integers(0, 60)) | words,
+        "agent": st.integers(1, 10**6),
+        "texts": st.frozensets(words, max_size=4),
+        "phones": st.frozensets(st.builds(Phone, words, st.sampled_from(["", "cell", "home"])), max_size=4),
+        "members": st.frozensets(st.builds(Member, words, words, words, words, words), max_size=3),
+    }
 
 
 def _plain(name: str) -> Lens:
@@ -140,7 +159,7 @@ def _labels(wanted: Fields, present: Payload) -> frozenset[Any]:
 
 def seen(
     connection: str,
-    fields: Mapping[str, Value | None],
+    fields: Mapping[str, Any],
     *,
     at: float | None = None,
     since: float | None = None,
@@ -152,9 +171,7 @@ def seen(
     """A record as read. Told are all fields of the table unless said; times in minutes."""
     names = frozenset(table.by_field) - frozenset(unmapped or ()) if told is None else told
     values = {n: v for n, v in fields.items() if v is not None and not blank(v) and n in names}
-    moment = Interval(
-        None if at is None else minutes(at), uncertainty_s, None if since is None else minutes(since)
-    )
+    moment = Interval(None if at is None else minutes(at), uncertainty_s, None if since is None else minutes(since))
     return Seen(connection, f"{connection}-1", Reading(values, names, unmapped or {}), moment)
 
 
@@ -164,3 +181,37 @@ ORDER = ("alpha", "beta", "gamma")
 def policy(connection: str, **more: Any) -> Policy:
     """A policy with the tests' order of connections."""
     return Policy(connection, order=more.pop("order", ORDER), **more)
+
+
+def said(connection: str, at: float, *names: str) -> dict[str, Origin]:
+    """Provenance: this connection said these fields then."""
+    return dict.fromkeys(names, Origin(connection, f"{connection}-1", minutes(at), 1.0))
+
+
+def read(
+    lead: Mapping[str, Any],
+    base: Mapping[str, Any] | None,
+    theirs: Mapping[str, Any],
+    *,
+    table: LensTable = LOSSLESS,
+    by: Mapping[str, Origin] | None = None,
+    settled: Mapping[str, Any] | None = None,
+    pending: Mapping[str, Pending] | None = None,
+    at: float | None = 10,
+    since: float | None = 5,
+    told: frozenset[str] | None = None,
+    unmapped: Mapping[str, str] | None = None,
+    **config: Any,
+) -> Merged:
+    """Merge a record of beta into a lead that, unless said, alpha spoke about at minute 0."""
+    rules = RuleBook.parse(config.pop("rules", {}))
+    by = said("alpha", 0, *lead) if by is None else by
+    record = seen("beta", theirs, at=at, since=since, table=table, told=told, unmapped=unmapped)
+    waiting = {n: p.to_json() for n, p in (pending or {}).items()}
+    shown = None if base is None else {n: v for n, v in base.items() if v is not None}
+    return merge(lead, by, table, shown, settled or {}, waiting, record, policy("beta", rules=rules, **config))
+
+
+def outcomes(merged: Merged) -> list[tuple[str, str, str]]:
+    """The conflicts as (field, rule, outcome)."""
+    return [(c.field, c.rule, c.outcome) for c in merged.conflicts]

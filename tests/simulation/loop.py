@@ -9,6 +9,7 @@ time (`process.Store`) the same seed gives the same order of everything.
 from __future__ import annotations
 
 import asyncio
+import logging
 import selectors
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
@@ -54,6 +55,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 def run(main: Coroutine[Any, Any, Any]) -> Any:
     """Run a coroutine on a virtual loop of its own."""
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # it warns of statements that a crash broke off
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.get_loop().set_exception_handler(_quietly)
         return runner.run(main)

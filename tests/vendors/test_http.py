@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import logging
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -15,7 +14,6 @@ import pytest
 
 from syncd.domain.errors import (
     AuthError,
-    ConfigError,
     ConflictError,
     NotFoundError,
     RateLimitedError,
@@ -24,15 +22,12 @@ from syncd.domain.errors import (
     UnreadableError,
     VendorError,
 )
-from syncd.sandbox.faults import Fault, Script, always
-from syncd.sandbox.inprocess import SandboxTransport
 from syncd.sandbox.server import serve
-from syncd.vendors.auth import TokenAuth
 from syncd.vendors.budget import Rate
 from syncd.vendors.http import Http, digest
 from tests.sandbox.toy import ToyVendor
 from tests.vendors.clocks import SkippingClock, VirtualClock
-from tests.vendors.toy import STYLES, toy_http
+from tests.vendors.toy import toy_http
 
 CANARY = "canary-4711"
 
@@ -340,106 +335,6 @@ async def test_nothing_is_logged(caplog: pytest.LogCaptureFixture):
         await http.aclose()
     assert CANARY not in caplog.text
     assert "sandbox-token" not in caplog.text
-
-
-class TestAuth:
-    """Header styles."""
-
-    async def _toy(self, styles: tuple[str, ...], **given: Any) -> tuple[Http, ToyVendor]:
-        clock = VirtualClock()
-        toy = ToyVendor(clock, styles=styles)
-        return toy_http(clock, transport=SandboxTransport({"toy": toy}), **given), toy
-
-    async def test_auto_finds_the_style_and_remembers_it(self):
-        """Refused while nothing ever worked: the next style once, kept in memory, tried first from then on."""
-        http, toy = await self._toy(("{}",))
-        await http.send("POST", "/things", json={})
-        assert [call.status for call in toy.calls] == [401, 201]
-        assert http.auth.memory == {"auth_style": "bare"}
-        again, toy = await self._toy(("{}",), auth=TokenAuth("sandbox-token", STYLES, memory=http.auth.memory))
-        await again.send("GET", "/things")
-        assert [call.status for call in toy.calls] == [200]
-
-    async def test_a_wrong_token_is_tried_once_per_style(self):
-        """Two refusals, then AuthError; nothing is remembered."""
-        http, toy = await self._toy((), auth=TokenAuth("wrong", STYLES))
-        with pytest.raises(AuthError):
-            await http.send("GET", "/things")
-        assert [call.status for call in toy.calls] == [401, 401]
-        assert http.auth.memory == {}
-
-    async def test_after_a_success_a_refusal_is_final(self):
-        """The style is known to be right, so the token is bad now: no second try."""
-        http, toy = await self._toy(("Bearer {}",))
-        await http.send("GET", "/things")
-        toy.switches["styles"] = ("{}",)
-        toy.forget_calls()
-        with pytest.raises(AuthError):
-            await http.send("GET", "/things")
-        assert len(toy.calls) == 1
-
-    async def test_a_fixed_style_is_never_changed(self):
-        """A configured style is the only one tried."""
-        http, toy = await self._toy(("Bearer {}",), auth=TokenAuth("sandbox-token", STYLES, style="bare"))
-        with pytest.raises(AuthError):
-            await http.send("GET", "/things")
-        assert len(toy.calls) == 1
-
-    async def test_forbidden_is_about_rights(self):
-        """A 403 does not make us try another style."""
-        http, toy = await self._toy(("{}", "Bearer {}"))
-        toy.fault = always(Fault("error", status=403))
-        with pytest.raises(AuthError):
-            await http.send("GET", "/things")
-        assert len(toy.calls) == 1
-
-    async def test_calls_at_once_agree_on_the_style(self):
-        """Several first calls refused at the same time all succeed in the end."""
-        http, toy = await self._toy(("{}",))
-        await asyncio.gather(*(http.send("GET", "/things") for _ in range(6)))
-        assert sum(call.status == 200 for call in toy.calls) == 6
-
-    @pytest.mark.parametrize("token", ["", "  ", "a\nb", "ü"])
-    def test_a_token_that_cannot_be_sent_is_a_config_error(self, token: str):
-        """Said at once and without the token."""
-        with pytest.raises(ConfigError) as caught:
-            TokenAuth(token, STYLES)
-        assert "a\nb" not in str(caught.value)
-
-
-class TestClock:
-    """The vendor's clock."""
-
-    async def test_offset_and_uncertainty(self):
-        """The middle of the second the header names, against the middle of the round trip."""
-        clock = VirtualClock()
-        ahead = VirtualClock(clock.now() + timedelta(seconds=90))
-        http = toy_http(clock, transport=SandboxTransport({"toy": ToyVendor(ahead)}))
-        assert http.clock_reading.uncertainty_s == 1.0
-        await http.send("GET", "/things")
-        reading = http.clock_reading
-        assert (reading.offset_s, reading.uncertainty_s) == (90.5, 0.5)
-
-    async def test_a_slow_answer_is_less_certain_and_does_not_replace_a_better_one(self):
-        """Half the round trip is added; the narrowest reading stands."""
-        clock = VirtualClock()
-        toy = ToyVendor(clock)
-        toy.fault = Script([("before", Fault("delay", delay_s=3))])
-        http = toy_http(clock, transport=SandboxTransport({"toy": toy}))
-        await http.send("GET", "/things")
-        assert http.clock_reading.uncertainty_s == 2.0
-        await http.send("GET", "/things")
-        assert http.clock_reading.uncertainty_s == 0.5
-        toy.fault = Script([("before", Fault("delay", delay_s=3))])
-        await http.send("GET", "/things")
-        assert http.clock_reading.uncertainty_s == 0.5
-
-    @pytest.mark.parametrize("header", ["", "yesterday", "Mon, 99 Foo 2026 00:00:00 GMT"])
-    async def test_nonsense_is_ignored(self, header: str):
-        """A Date header that is no date teaches nothing."""
-        http, _, _ = _http(httpx.Response(200, json={}, headers={"date": header}))
-        await http.send("GET", "/things")
-        assert http.clock_reading.uncertainty_s == 1.0
 
 
 def test_a_digest_ignores_key_order_and_named_keys():

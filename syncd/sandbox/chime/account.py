@@ -29,16 +29,18 @@ from syncd.sandbox.chime.state import (
     show_lead,
 )
 
+OWNER = "owner@team.example"
+
 
 class Account(SandboxVendor, ABC):
     """Records and the helpers that every endpoint and every person needs.
 
     Switches: ``dialect``; rows and pages ``wrap_rows``, ``wrap_single`` (None: as the dialect does), ``cap_25``,
-    ``scroll``, ``ignore_filters``, ``ignore_sort``; answers ``create_answer`` (object, number, string, wrapped, unquoted),
-    ``put_answer`` (object, string, empty), ``note_answer`` (object, number, string, empty), ``empty_errors``; time
-    ``lag_s``, ``limit``, ``reset_style`` (ms, epoch_s, epoch_ms); credentials ``strict_style``, ``bearer_only``; store
-    ``dedupe_on_create``, ``reformat_phones``, ``empty_tags`` (clear, keep, refuse), ``merge_inquiry``, ``stages``,
-    ``custom_roles``.
+    ``scroll``, ``ignore_filters``, ``ignore_sort``; answers ``create_answer`` (object, number, string, wrapped,
+    unquoted), ``put_answer`` (object, string, empty), ``note_answer`` (object, number, string, empty),
+    ``empty_errors``; time ``lag_s``, ``limit``, ``reset_style`` (ms, epoch_s, epoch_ms); credentials
+    ``strict_style``, ``bearer_only``; store ``dedupe_on_create``, ``reformat_phones``, ``empty_tags`` (clear, keep,
+    refuse), ``merge_inquiry``, ``stages``, ``custom_roles``.
     """
 
     name = "chime"
@@ -70,15 +72,17 @@ class Account(SandboxVendor, ABC):
     def __init__(self, clock: Clock, **switches: Any) -> None:
         """An account without leads or members."""
         super().__init__(clock, **switches)
+        self._numbers = 0
         self.leads: dict[int, Lead] = {}
         self.notes: dict[int, Note] = {}
         self.logs: dict[int, Log] = {}
         self.members: dict[int, Member] = {}
         self.tags: dict[str, Tag] = {}
+        self.owner = self.new_member(OWNER, "Team", "Owner")
+        """Whose key it is: a member like others, but routing passes them over."""
         self.mails: list[str] = []
         """Mails the vendor sent because a create did not forbid it."""
         self._notes_by_lead: dict[int, list[Note]] = {}
-        self._numbers = 0
         self._routed = 0
         self._rows = Rows(self._show)
         self._rows_shown_as: tuple[Any, ...] = ()
@@ -163,7 +167,7 @@ class Account(SandboxVendor, ABC):
 
     def route(self) -> int:
         """Whose turn it is to get an unassigned lead; 0 if there is nobody."""
-        users = list(self.members)
+        users = [user for user in self.members if user != self.owner.user]
         if not users:
             return 0
         self._routed += 1

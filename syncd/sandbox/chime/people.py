@@ -237,8 +237,11 @@ class People(Account, ABC):
             held[key] = [one[:PHONE_MAX] for one in rows] if key == "phones" else rows
 
     def _set_stage(self, held: dict[str, Any], word: str) -> None:
-        if len(word) > STAGE_MAX or (self.lofty and word and word not in self.switches["stages"]):
-            raise ValueError("the team has no such stage")
+        if len(word) > STAGE_MAX:
+            raise ValueError("stages are shorter")
+        if word and word not in self.switches["stages"]:
+            # Teams configure their stages: in the app a new word is a new stage of the team.
+            self.switches["stages"] = (*self.switches["stages"], word)
         held["stage"] = word
 
     def _types(self, roles: set[str]) -> list[int]:

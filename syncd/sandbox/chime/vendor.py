@@ -10,7 +10,7 @@ from syncd.sandbox.base import Ask, Reply, Route
 from syncd.sandbox.chime.leads import PAGE_MAX, LeadApi
 from syncd.sandbox.chime.notes import NoteApi
 from syncd.sandbox.chime.people import People
-from syncd.sandbox.chime.state import FIRST_ID, Member
+from syncd.sandbox.chime.state import Member
 
 WINDOW_S = 60.0
 MEDIA_REFUSED = frozenset({"/v1.0/team-features/lead-ponds", "/v1.0/customFields"})
@@ -110,9 +110,7 @@ class ChimeSandbox(People, LeadApi, NoteApi):
 
     def get_me(self, _ask: Ask) -> Reply:
         """``GET /v1.0/me``: the key's own member record; its id is on no lead."""
-        first = next(iter(self.members.values()), None)
-        owner = Member(FIRST_ID - 4, FIRST_ID - 2, "owner@team.example", "Team", "Owner", self.now())
-        return Reply(self.show_member(first or owner))
+        return Reply(self.show_member(self.owner))
 
     def show_member(self, member: Member) -> dict[str, Any]:
         """A member as the API shows them."""
@@ -126,7 +124,7 @@ class ChimeSandbox(People, LeadApi, NoteApi):
             "role": 1,
             "roleName": "Agent",
             "status": 1,
-            "isAdmin": False,
+            "isAdmin": member is self.owner,
             "timeZoneId": "America/Los_Angeles",
             "assignedLeadCount": -1,
         }

@@ -41,7 +41,7 @@ class CincSandbox(CincApp):
         "page_max": LIMIT_MAX,
         "single": "key",  # key ({"lead": …}) | bare
         "answer_id": "id",  # id | lead ({"lead": {"id": …}})
-        "note_times": True,  # whether listed notes carry updated_date
+        "note_times": True,  # False: listed notes carry updated_date only once they were edited
         "stages": (),  # further names of the pipeline
     }
 
@@ -186,8 +186,6 @@ class CincSandbox(CincApp):
         if notes is None:
             return _missing()
         rows = [self._note_row(note) for note in notes.values()]
-        if not self.switches["note_times"]:
-            rows = [{k: v for k, v in row.items() if k != "updated_date"} for row in rows]
         return self._simple_page(ask, "notes", rows)
 
     def _note(self, ask: Ask) -> Reply:
@@ -290,9 +288,8 @@ class CincSandbox(CincApp):
             {"id": label, "name": labels[label].name, "color": "#0B5C7A", "applied_date": at}
             for label, at in self.site.applied[lead].items()
         ]
-        for section in ("labels", "assigned_agents"):
-            if not payload[section]:
-                del payload[section]
+        if not payload["labels"]:
+            del payload["labels"]
         return dict(_spelled(payload, self.site.order[lead]))
 
     def _listed(self, lead: str) -> dict[str, Any]:
@@ -308,6 +305,8 @@ class CincSandbox(CincApp):
             "updated_date": note.updated,
             "is_pinned": note.pinned,
         }
+        if note.updated == note.created and not self.switches["note_times"]:
+            del row["updated_date"]
         return dict(_spelled(row, 1))
 
     def _simple_page(self, ask: Ask, key: str, rows: list[Any]) -> Reply:

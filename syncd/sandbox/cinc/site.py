@@ -80,7 +80,8 @@ class Site:
 
     touched         called with a lead's id after every change
     moves_with_all  whether ``info.updated_date`` moves with every change instead of ``info`` only
-    replaces        whether an update blanks what its objects leave out (a variant nobody documents)
+    replaces        whether an update blanks what its objects leave out (a variant nobody documents); an address
+                    that only says which lead is meant is no update
     """
 
     clock: Clock
@@ -161,7 +162,8 @@ class Site:
         fresh = copy.deepcopy(self.leads[lead])
         before = copy.deepcopy(fresh["info"])
         info = _part(body, "info")
-        if self.replaces and info and not creating:
+        names_only = info.keys() == {"contact"} and _part(info, "contact").keys() <= {"email"}
+        if self.replaces and info and not names_only and not creating:
             _drop_left_out(fresh["info"], info, INFO)
         _lay(fresh["info"], info, INFO)
         if "registered_date" in body:

@@ -113,17 +113,12 @@ class ChimeAdapter:
 
     async def create_lead(self, wanted: Fields) -> Written:
         """Create a lead. One try: it may have been carried out although no answer came."""
-        body = self.lenses.write(wanted, wanted.keys(), {})
-        await self._fit_stage(body, wanted, {}, alone=False)
-        body.setdefault("firstName", "")
-        body["firstName"] = body["firstName"] or self._connection.create_defaults.first_name
-        roles = await self._roles_apart(body, _roles(wanted, wanted.keys()), {})
-        if "assignedUserId" not in body and "primary" not in roles and self._connection.default_assignee:
-            default = await self._roster.resolve(self._connection.default_assignee)
-            body["assignedUserId"] = int(default)
-            roles |= {role: agent for role, agent in (await self._roles_apart(body, {}, {})).items() if agent}
-        # True would send mail to the agent and to the lead.
-        body |= {"leadAlert": False, "welcomeEmail": False}
+        try:
+            body, roles = await self._new_body(wanted)
+        except TransientError as error:
+            # Nothing of the create itself was sent: the engine need not look for it.
+            error.sent = False
+            raise
         answer = await self._client.write("POST", LEADS, json=body, repeat=False)
         external_id = id_in(answer, ("leadId", "id"), ("lead", "data"))
         if not external_id:
@@ -134,6 +129,18 @@ class ChimeAdapter:
             with suppress(VendorError):
                 await self._post_roles(external_id, roles)
         return Written(external_id)
+
+    async def _new_body(self, wanted: Fields) -> tuple[dict[str, Any], dict[str, str | None]]:
+        """The body of a create, and the roles that go out in a call of their own."""
+        body = self.lenses.write(wanted, wanted.keys(), {})
+        await self._fit_stage(body, wanted, {}, alone=False)
+        body["firstName"] = body.get("firstName") or self._connection.create_defaults.first_name
+        roles = await self._roles_apart(body, _roles(wanted, wanted.keys()), {})
+        if "assignedUserId" not in body and "primary" not in roles and self._connection.default_assignee:
+            body["assignedUserId"] = int(await self._roster.resolve(self._connection.default_assignee))
+            roles |= await self._roles_apart(body, {}, {})
+        # True would send mail to the agent and to the lead.
+        return {**body, "leadAlert": False, "welcomeEmail": False}, roles
 
     async def update_lead(
         self, external_id: str, wanted: Fields, changed: frozenset[str], present: Remote

@@ -9,6 +9,8 @@ from syncd.vendors.chime.mapping import LABEL_MAX
 NOTE_MAX = 2000
 CREATE_LAG_S = 60.0
 LOG_KINDS = frozenset({"call", "email", "text"})
+CARRIED_ALONG = frozenset({"labels", "labels_add", "assignment.primary"})
+"""What travels in the body of a lead; other roles have a call of their own (vendors/chime.md §9)."""
 _NEVER = "Chime has no such field"
 
 
@@ -28,8 +30,8 @@ def capabilities(connection: ChimeConnection) -> Capabilities:
     return Capabilities(
         roles=roles,
         unassign=roles - {"primary"},
-        create_carries=frozenset({"labels", "assignments"}),
-        update_carries=frozenset({"labels_add", "assignments"}),
+        create_carries=CARRIED_ALONG,
+        update_carries=CARRIED_ALONG,
         create_lag_s=CREATE_LAG_S,
         note_max=NOTE_MAX,
         note_edit=True,

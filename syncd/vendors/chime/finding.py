@@ -9,7 +9,7 @@ from typing import Any
 
 from syncd.domain import normalize
 from syncd.ports.vendor import Found, Remote
-from syncd.vendors.chime.answers import lead_remote, listed_rows
+from syncd.vendors.chime.answers import lead_remote, listed_rows, unwrap
 from syncd.vendors.chime.client import LEADS, Client
 from syncd.vendors.chime.values import identity, plain, rows, when
 from syncd.vendors.chime.walk import Walk
@@ -21,8 +21,8 @@ Match = Callable[[Remote], bool]
 
 def lead_id(row: Any) -> str:
     """The id of a listed lead, "" if it has none; for `Walk`."""
-    found = row.get("lead") if isinstance(row, Mapping) and isinstance(row.get("lead"), Mapping) else row
-    return identity(found.get("leadId")) if isinstance(found, Mapping) else ""
+    found = unwrap(row, "lead")
+    return identity(found.get("leadId")) if isinstance(found, dict) else ""
 
 
 def matcher(region: str, *, email: str = "", phone: str = "") -> Match:

@@ -54,9 +54,9 @@ def complete(changes: Mapping[str, Any], present: Payload, *, lofty: bool) -> di
 def inquiry(payload: Payload) -> Mapping[str, Any]:
     """The inquiry of a lead, {} where it has none."""
     found = payload.get("leadInquiry")
-    if not isinstance(found, Mapping):
+    if not isinstance(found, dict):
         found = payload.get("inquiry")
-    return found if isinstance(found, Mapping) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def _empty(key: str, value: object) -> bool:
@@ -120,7 +120,9 @@ def _areas() -> Lens:
 
     def put(wanted: Fields, present: Payload) -> Mapping[str, Any]:
         there = rows(inquiry(present).get("locations"))
-        missing = {fold(area): area for area in sorted(texts(wanted, "areas"))}
+        missing: dict[str, str] = {}
+        for area in sorted(texts(wanted, "areas")):
+            missing.setdefault(fold(area), area)
         kept = []
         for row in there:
             label = fold(_label(row))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-from syncd.domain.errors import NotFoundError, RejectedError
+from syncd.domain.errors import NotFoundError, RejectedError, VendorError
 from syncd.domain.normalize import note_text
 from syncd.ports.clock import Clock
 from syncd.ports.vendor import NoteDraft, NoteListing, NoteReading, Remote, Written
@@ -20,6 +21,7 @@ LOG_PREFIX = "log:"
 LOG_TYPES = {"logCall": "call", "logEmail": "email", "logText": "text"}
 TYPE_OF = {kind: log_type for log_type, kind in LOG_TYPES.items()}
 LOG_PAGE = 1000
+NOT_FOUND = 404
 LOG_PAGES_MAX = 1000
 VOLATILE = frozenset({"creatorName", "lastEditorName"})
 
@@ -35,6 +37,9 @@ class Notes:
     async def listing(self, lead_id: str, known: Mapping[str, str]) -> NoteListing:
         """All notes of a lead; one call without logs, as the list holds every note in full."""
         found, complete = await self._notes_of(lead_id)
+        if known and not found:
+            # That all notes are gone is said by a lead that is there, not by one in the trash.
+            await self._client.read(LEAD, params={"id": lead_id})
         if self._logs != "off":
             for log_type in LOG_TYPES:
                 logs, all_ours = await self._logs_of(lead_id, log_type)
@@ -54,7 +59,9 @@ class Notes:
         whole(answer, f"POST {NOTES}")
         name = id_in(answer, ("noteId", "id"), ("note", "data", "notes"))
         if not name:
-            name = await self._newest_with(lead_id, draft.text)
+            # The note is there: a failure to find it must not look like a failure to write it.
+            with suppress(VendorError):
+                name = await self._newest_with(lead_id, draft.text)
         if name:
             self._recent.add(name)
         return Written(name)
@@ -79,7 +86,12 @@ class Notes:
 
     async def _notes_of(self, lead_id: str) -> tuple[dict[str, Remote], bool]:
         query = [("leadId", lead_id), ("includeSystemNote", "false")]
-        answer = await self._client.read(NOTES, query=query)
+        try:
+            answer = await self._client.read(NOTES, query=query)
+        except RejectedError as error:
+            if error.status == NOT_FOUND:  # without a code: no such lead, or no such list
+                await self._client.read(LEAD, params={"id": lead_id})
+            raise
         found: dict[str, Remote] = {}
         complete = True
         for raw in listed_rows(answer, "notes", f"GET {NOTES}"):
@@ -133,10 +145,12 @@ class Notes:
         answer = await self._client.write("POST", LOGS, json=body, repeat=False)
         whole(answer, f"POST {LOGS}")
         name = id_in(answer, ("id", "logId"), ("logType", "data"))
-        if not name:
+        if name:
+            return Written(LOG_PREFIX + name)
+        with suppress(VendorError):
             logs, _ = await self._logs_of(lead_id, TYPE_OF[draft.kind])
             return Written(_newest(logs, draft.text))
-        return Written(LOG_PREFIX + name)
+        return Written("")
 
     async def _number(self, lead_id: str, present: Remote | None) -> str:
         payload = present.payload if present is not None else None

@@ -13,6 +13,9 @@ from syncd.domain.lead import Fields, Timeline, encode
 from syncd.domain.lens import Unmapped
 from syncd.domain.normalize import fold, moment, text
 
+_USUAL_TIME = "2026-04-22T10:15:30GMT"
+NUMBER_MAX = 10**15
+"""Beyond this a number is no price, count or size, whatever the vendor says."""
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _WRITTEN_DAY = re.compile(r"([A-Za-z]{3})[A-Za-z]*\.? (\d{1,2}),? (\d{4})\Z")
 _ISO_DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ].*)?\Z")
@@ -41,7 +44,9 @@ _YES = {"yes": True, "true": True, "y": True, "1": True, "no": False, "false": F
 
 def is_blank(value: object) -> bool:
     """Whether Chime says nothing: null, "", an empty list, or the −1 of unset numbers."""
-    if value is None or value in ("", []):
+    if isinstance(value, str):
+        return not value
+    if value is None or value == []:
         return True
     return not isinstance(value, bool) and isinstance(value, int | float) and value == -1
 
@@ -81,6 +86,11 @@ def when(value: object) -> datetime | None:
     if is_blank(value) or value in (0, "-1", "0"):
         return None
     try:
+        if isinstance(value, str) and len(value) == len(_USUAL_TIME) and value.endswith("GMT"):
+            return datetime.fromisoformat(f"{value[:-3]}+00:00")  # every row of a walk has one of these
+    except ValueError:
+        pass
+    try:
         return moment(value)
     except UnreadableError:
         return None
@@ -103,8 +113,10 @@ def number(value: object) -> float | int | Unmapped | None:
             value = float(raw)
         except ValueError:
             return Unmapped(raw)
-    if not math.isfinite(value) or value <= 0:
+    if math.isnan(value) or value <= 0:
         return None
+    if value > NUMBER_MAX:
+        return Unmapped(str(value))
     return int(value) if float(value).is_integer() else value
 
 

@@ -5,7 +5,9 @@
     no `next`, page full           → ask once more by `offset`; an empty page ends it
     an empty page, or a `next` that was sent before → the end
 
-A walk is *proved* when it began at the beginning and nothing was strange on the way.
+A walk is *proved* when it began at the beginning and nothing was strange on the way. Offsets count rows, so
+a row deleted behind the walk's back would hide another one: each page got by offset is followed by a look
+whether the row before it still stands in its place.
 """
 
 from __future__ import annotations
@@ -63,12 +65,14 @@ async def chunks(
     terms: Sequence[tuple[str, str]] = (),
     at: Position | None = None,
     resumable: bool = False,
+    prove: bool = False,
     params: Params = NONE,
 ) -> AsyncIterator[Chunk]:
     """Walk the list ``key`` at ``path`` from ``at`` to its end.
 
     terms      search terms; refused ones are left out of the whole walk (`Chunk.bare`)
     resumable  ``from=id:`` exists here, for when a hash is refused
+    prove      somebody will ask whether the walk missed nothing
     Raises VendorError, UnreadableError for an answer that is no such list.
     """
     position = at or Position()
@@ -78,6 +82,8 @@ async def chunks(
     while True:
         data, position, refused, bare = await _fetch(client, path, params, position, terms, bare, resumable)
         proved = proved and not refused
+        if prove and proved and position.offset and not position.next:
+            proved = await _stands(client, path, key, params, position, () if bare else terms)
         rows, paging = _rows(data, path, key)
         fresh, broken = _sift(rows, seen)
         if position.next:
@@ -96,7 +102,7 @@ async def whole(
     """All rows of a list that fits in memory, and whether the walk was proved."""
     rows: list[tuple[str, Mapping[str, Any]]] = []
     proved = False
-    async for chunk in chunks(client, path, key, params=params):
+    async for chunk in chunks(client, path, key, prove=True, params=params):
         rows += chunk.rows
         proved = chunk.proved
     return rows, proved
@@ -137,8 +143,17 @@ async def _fetch(
     raise refusal or AssertionError
 
 
-def _query(position: Position, terms: Sequence[tuple[str, str]]) -> Query:
-    query = [*terms, ("limit", str(LIMIT))]
+async def _stands(
+    client: Client, path: str, key: str, params: Params, position: Position, terms: Sequence[tuple[str, str]]
+) -> bool:
+    """Whether the last row before ``position`` is still the last one before it."""
+    before = replace(position, offset=position.offset - 1)
+    rows, _ = _rows(await client.get(path, params, _query(before, terms, limit=1)), path, key)
+    return bool(rows) and isinstance(rows[0], Mapping) and external_id(rows[0]) == position.last
+
+
+def _query(position: Position, terms: Sequence[tuple[str, str]], limit: int = LIMIT) -> Query:
+    query = [*terms, ("limit", str(limit))]
     if position.next:
         return [*query, ("next", position.next)]
     if position.start:
@@ -170,7 +185,7 @@ def _sift(rows: Sequence[Any], seen: set[str]) -> tuple[list[tuple[str, Mapping[
         if not found:
             broken.append(row)
         elif found not in seen:
-            seen.add(found)
+            pass
             fresh.append((found, row))
     return fresh, broken
 

@@ -161,7 +161,7 @@ class Walk:
 
     def _chunks(self, since: datetime | None, at: Position | None) -> AsyncIterator[Chunk]:
         if since is None:
-            return chunks(self._client, LEADS, "leads", at=at, resumable=True)
+            return chunks(self._client, LEADS, "leads", at=at, resumable=True, prove=True)
         return self._asked(UPDATED_SINCE, spell_time(since), at)
 
     async def _asked(self, term: str, value: str, at: Position | None) -> AsyncIterator[Chunk]:

@@ -31,6 +31,7 @@ class Variant:
     switches  of the sandbox
     options   further keys of the connection
     page      rows the vendor hands out at a time, for tests that need several pages
+    odd_stage a word of this account that no canonical stage maps to, "" if there is none
     """
 
     id: str
@@ -38,6 +39,7 @@ class Variant:
     switches: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     page: int = 100
+    odd_stage: str = ""
 
     def __str__(self) -> str:
         return self.id

@@ -83,6 +83,7 @@ class FailuresContract:
         """A server that keeps failing, HTML, half a JSON, a broken connection: TransientError, never nonsense read."""
         lead = await account.person(**PERSON)
         account.sandbox.add_agent("a@example.com", "A", "Gent")
+        await account.adapter.check()  # from here on the credentials are known to be right
         account.sandbox.fault = always(fault, moment)
         for call in (lambda: account.adapter.lead(lead), account.walk, account.adapter.agents):
             with pytest.raises(TransientError):
@@ -132,10 +133,12 @@ class FailuresContract:
 
     async def test_a_burst_never_meets_a_429(self, account: Account):
         """Several windows' worth of calls at once: the adapter paces itself by the headers."""
+        account.sandbox.rate_override = (60, 20.0)
         lead = await account.person(**PERSON)
         await account.adapter.lead(lead)
-        await asyncio.gather(*(account.adapter.lead(lead) for _ in range(600)))
+        await asyncio.gather(*(account.adapter.lead(lead) for _ in range(200)))
         assert not [call for call in account.sandbox.calls if call.status == 429]
+        assert len(account.sandbox.calls) >= 201
 
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 418, 422, 500])
     async def test_no_content_in_any_error(self, account: Account, status: int):
@@ -144,7 +147,7 @@ class FailuresContract:
         present, _ = await account.read(lead)
         said: list[str] = []
         for name, call in _calls(account, present).items():
-            for body in BODIES:
+            for body in BODIES if status < 500 else BODIES[:1]:  # each of those is repeated four times
                 account.sandbox.fault = always(Fault("error", status=status, body=body))
                 try:
                     await call()
@@ -159,7 +162,7 @@ class FailuresContract:
         lead = await account.person(**PERSON)
         present, before = await account.read(lead)
         account.sandbox.forget_calls()
-        account.sandbox.fault = always(Fault("error", status=400))
+        account.sandbox.fault = lambda ask, _moment: Fault("error", status=400) if ask.write else None
         with pytest.raises(RejectedError):
             await account.adapter.update_lead(
                 lead, {**before.fields, "first_name": "X"}, frozenset({"first_name"}), present

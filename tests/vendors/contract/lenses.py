@@ -23,7 +23,7 @@ from tests.vendors.contract.samples import OTHER, PERSON
 from tests.vendors.contract.writing import SCALARS, _creatable
 
 LAWS = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     derandomize=True, database=None,
 )  # fmt: skip
 

@@ -1,0 +1,121 @@
+"""Who typed what, where and when: the evidence that the laws are held against."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from tests.simulation.views import ADDRESS, SCALARS, SETS, View
+
+
+@dataclass(slots=True)
+class Edit:
+    """One value somebody gave a field of one record, as the record shows it.
+
+    added   for elements of a set: True for one more, False for one less; None for a value
+    lost    syncd's own write, sent before it could have known, overwrote it unseen: no API can prevent that
+    """
+
+    seq: int
+    at: float
+    person: int
+    vendor: str
+    lead: str
+    field: str
+    value: str
+    added: bool | None = None
+    lost: bool = False
+
+    @property
+    def place(self) -> str:
+        """Where it was typed."""
+        return f"{self.vendor} {self.lead}, edit {self.seq} at {self.at:.1f} s"
+
+
+@dataclass(slots=True)
+class TypedNote:
+    """One note somebody typed. ``versions``: its texts in the order of time; ``gone`` where it was deleted."""
+
+    seq: int
+    person: int
+    vendor: str
+    lead: str
+    note: str
+    versions: list[str]
+    gone: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """A sync that ended quiet: what was typed before ``start`` had been taken everywhere when ``end`` was typed."""
+
+    start: int
+    end: int
+
+
+class Ledger:
+    """Everything people did, in order."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.edits: list[Edit] = []
+        self.notes: list[TypedNote] = []
+        self.deleted: dict[tuple[str, str], int] = {}
+        """(vendor, lead) → when a person deleted it."""
+        self.quiets: list[Quiet] = []
+        self.allowed: dict[tuple[int, str], set[str]] = defaultdict(set)
+        """(person, field) → every value anybody, or a vendor by itself, gave it."""
+        self._sync_start = 0
+
+    def tick(self) -> int:
+        """The next moment."""
+        self.seq += 1
+        return self.seq
+
+    def changed(self, at: float, person: int, vendor: str, lead: str, before: View | None, after: View) -> None:
+        """Record how a person changed a record."""
+        seq = self.tick()
+        for name in SCALARS:
+            if after[name] != (before[name] if before else ""):
+                self.edits.append(Edit(seq, at, person, vendor, lead, name, after[name]))
+        for name in SETS:
+            old = before[name] if before else frozenset()
+            for element in sorted(after[name] ^ old):
+                self.edits.append(Edit(seq, at, person, vendor, lead, name, element, added=element in after[name]))
+        self.allow(person, after)
+
+    def allow(self, person: int, seen: View) -> None:
+        """These values exist now, and may be carried anywhere."""
+        for name in SCALARS:
+            self.allowed[person, name].add(seen[name])
+        for name in SETS:
+            self.allowed[person, name] |= seen[name]
+
+    @contextmanager
+    def syncing(self) -> Iterator[list[bool]]:
+        """A sync is under way; put True into the list when it ended quiet and complete."""
+        quiet: list[bool] = []
+        start = self.tick()
+        yield quiet
+        if quiet and quiet[0]:
+            self.quiets.append(Quiet(start, self.tick()))
+
+    def separated(self, earlier: Edit, later: Edit) -> bool:
+        """Whether everything knew the earlier edit when the later one was made."""
+        return self.carried(earlier.seq, later.seq)
+
+    def carried(self, typed: int, later: int) -> bool:
+        """Whether what was typed at one moment had been taken everywhere by another."""
+        return any(quiet.start > typed and quiet.end < later for quiet in self.quiets)
+
+    def buried(self, entry: Edit | TypedNote) -> bool:
+        """Whether the record it was typed on was deleted before syncd can have seen it."""
+        deleted = self.deleted.get((entry.vendor, entry.lead))
+        return deleted is not None and not self.carried(entry.seq, deleted)
+
+    def of(self, person: int, name: str) -> list[Edit]:
+        """Every edit of a field of a person, in order. An address is one field."""
+        names = ADDRESS if name in ADDRESS else (name,)
+        return [edit for edit in self.edits if edit.person == person and edit.field in names]

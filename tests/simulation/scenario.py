@@ -1,0 +1,74 @@
+"""What one run is made of, and the command that repeats it.
+
+Every kind of chance has a stream of its own out of the seed, so that a smaller variation of a run (fewer rounds,
+no crashes) meets the same people doing the same things.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field, replace
+
+KINDS = ("faults", "crashes", "races")
+"""What can be left out of a run: faults on the wire, crashes of syncd, people acting in the middle of a sync."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One run.
+
+    seed      decides everything else that is chance
+    people    how many people there are at the start, ``rounds`` how often they get to edit before a sync
+    without   kinds of trouble left out
+    reverse   connections are listed, and so polled, the other way round
+    """
+
+    seed: int
+    people: int = 0
+    rounds: int = 0
+    without: frozenset[str] = field(default_factory=frozenset)
+    reverse: bool = False
+
+    @classmethod
+    def of(cls, seed: int) -> Scenario:
+        """The run of a seed: its size is drawn too."""
+        rng = random.Random(f"{seed}:size")
+        return cls(seed, people=rng.randint(5, 11), rounds=rng.randint(2, 5))
+
+    @property
+    def lofty(self) -> bool:
+        """Odd seeds speak the newer dialect of Chime."""
+        return self.seed % 2 == 1
+
+    def stream(self, name: str) -> random.Random:
+        """A source of chance for one purpose."""
+        return random.Random(f"{self.seed}:{name}")
+
+    def has(self, kind: str) -> bool:
+        """Whether this kind of trouble happens."""
+        return kind not in self.without
+
+    @property
+    def calm(self) -> Scenario:
+        """The same people and edits, and nothing goes wrong."""
+        return replace(self, without=frozenset(KINDS))
+
+    @property
+    def command(self) -> str:
+        """What to type to see this very run again."""
+        words = [f"python -m tests.simulation --seed {self.seed} --people {self.people} --rounds {self.rounds}"]
+        if self.without:
+            words.append(f"--without {','.join(sorted(self.without))}")
+        if self.reverse:
+            words.append("--reverse")
+        return " ".join(words)
+
+    def smaller(self) -> list[Scenario]:
+        """Variations of this run that are simpler, the simplest first."""
+        found = [
+            replace(self, rounds=rounds, people=people, without=without)
+            for without in (frozenset(KINDS), *(self.without | {kind} for kind in KINDS), self.without)
+            for rounds, people in ((1, 3), (2, 4), (self.rounds // 2, self.people // 2), (self.rounds, self.people))
+        ]
+        possible = [one for one in found if 0 < one.rounds <= self.rounds and 0 < one.people <= self.people]
+        return [one for one in dict.fromkeys(possible) if one != self and self.without <= one.without]

@@ -1,0 +1,60 @@
+"""Which vendors there are, and that making an adapter calls nobody."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from syncd.domain.errors import ConfigError
+from syncd.ports.vendor import Capabilities
+from syncd.settings.connections import VENDORS as CONNECTIONS
+from syncd.settings.values import Secret
+from syncd.vendors.registry import VENDORS, Deps, capabilities, make, vendor
+from tests.vendors.clocks import VirtualClock
+
+TOKEN: Any = {"kind": "token", "token": Secret.literal("a-token")}
+OAUTH2: Any = {"kind": "oauth2", "client_id": "c", "client_secret": Secret.literal("s")}
+
+
+def test_every_vendor_of_the_config_has_an_adapter():
+    """The settings and the registry name the same vendors."""
+    assert set(VENDORS) == set(CONNECTIONS)
+
+
+@pytest.mark.parametrize("name", list(VENDORS))
+async def test_an_adapter_is_made_without_a_call(name: str):
+    """An adapter knows its name, its lenses and its capabilities before anybody is asked."""
+    connection = CONNECTIONS[name](name="mine", auth=TOKEN)
+    adapter = make(connection, Deps(clock=VirtualClock()))
+    assert (adapter.name, adapter.vendor) == ("mine", name)
+    assert adapter.capabilities == capabilities(connection)
+    assert isinstance(adapter.capabilities, Capabilities)
+    assert dict(adapter.requests) == {"read": 0, "write": 0}
+    assert "a-token" not in repr(adapter)
+    await adapter.aclose()
+
+
+@pytest.mark.parametrize("name", list(VENDORS))
+def test_oauth2_says_that_it_comes_later(name: str):
+    """Parsed already, but using it is a ConfigError with what to do instead."""
+    with pytest.raises(ConfigError) as caught:
+        make(CONNECTIONS[name](name="mine", auth=OAUTH2), Deps(clock=VirtualClock()))
+    assert "next release" in str(caught.value)
+    assert "token" in caught.value.hint
+
+
+def test_an_unknown_vendor_is_a_config_error():
+    """With the names there are."""
+    with pytest.raises(ConfigError) as caught:
+        vendor("nonsense")
+    assert "cinc" in str(caught.value)
+
+
+def test_vendor_packages_load_when_they_are_used():
+    """Importing the registry imports no vendor."""
+    code = "import sys, syncd.vendors.registry; print([m for m in sys.modules if m.startswith('syncd.vendors.c')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
