@@ -12,7 +12,7 @@ from typing import Any, Final
 from syncd.domain.elements import Key, merge_set
 from syncd.domain.lead import ADDRESS, Fields, FieldSpec, Phone, Value, blank
 from syncd.domain.merged import ConflictFound, FieldChange, Policy, Seen
-from syncd.domain.origin import Origin, origin_of
+from syncd.domain.origin import Origin, later, origin_of
 from syncd.domain.rules import Clash, Decision, Held, Rule, newest, void
 
 _ADDRESS: Final = "address"
@@ -53,6 +53,9 @@ class Deciding:
                 self._superseded(name, theirs, "direction", "syncd only writes this field here")
             return
         mine, origin = self._lead.get(name), self._origin(name)
+        if mine is None and base is None and theirs is not None:
+            self._set_value(name, theirs, origin)  # nothing there on any side: no rule has anything to say
+            return
         # What this vendor cannot show at all (a stage without a word) is a value too: not to be filled over.
         concurrent = ours != base or (base is None and not blank(mine))
         clash = Clash(
@@ -181,7 +184,11 @@ class Deciding:
         decide = rule.decide if rule.pure else newest
         if void(clash.theirs) and not void(clash.ours):
             return  # blank here only because this vendor cannot show ours: it says nothing
-        if clash.ours_origin is None or decide(clash).outcome == "theirs":
+        if decide is newest:
+            stands = later(clash.ours_origin, clash.theirs_origin, clash.order).theirs
+        else:
+            stands = clash.ours_origin is None or decide(clash).outcome == "theirs"
+        if stands:
             self._from |= {n: self._origin(n) for n in names}
 
     def _record(self, rule: Rule, clash: Clash, decision: Decision) -> None:

@@ -84,11 +84,24 @@ class Origin:
 
 
 class Comparison(NamedTuple):
-    """Whether the second origin is the later one, whether that was only the tie-break, and why in words."""
+    """Whether the second origin is the later one, and whether that was only the tie-break.
+
+    gap_s, blur_s  seconds between the moments, and their uncertainties together; None where one is unknown
+    """
 
     theirs: bool
     concurrent: bool
-    why: str
+    gap_s: float | None = None
+    blur_s: float = 0.0
+
+    @property
+    def why(self) -> str:
+        """The comparison in words."""
+        if self.gap_s is None:
+            return "no moment is known; order of connections" if self.concurrent else "the other moment is unknown"
+        if self.concurrent:
+            return f"concurrent ({abs(self.gap_s):.1f} s apart, uncertainty {self.blur_s:.1f} s); order of connections"
+        return f"later by {abs(self.gap_s):.1f} s, uncertainty {self.blur_s:.1f} s"
 
 
 def origin_of(connection: str, external_id: str, moment: Interval, *, timed: bool = True) -> Origin:
@@ -114,14 +127,13 @@ def later(ours: Origin | None, theirs: Origin | None, order: Sequence[str]) -> C
     other = theirs.point if theirs is not None else None
     if one is None or other is None:
         if (one is None) != (other is None):
-            return Comparison(one is None, concurrent=False, why="the other moment is unknown")
-        return Comparison(_first(ours, theirs, order), concurrent=True, why="no moment is known; order of connections")
+            return Comparison(one is None, concurrent=False)
+        return Comparison(_first(ours, theirs, order), concurrent=True)
     gap_s = (other - one).total_seconds()
     blur_s = (ours.uncertainty_s if ours else 0.0) + (theirs.uncertainty_s if theirs else 0.0)
     if gap_s and abs(gap_s) > blur_s:
-        return Comparison(gap_s > 0, concurrent=False, why=f"later by {abs(gap_s):.1f} s, uncertainty {blur_s:.1f} s")
-    why = f"concurrent ({abs(gap_s):.1f} s apart, uncertainty {blur_s:.1f} s); order of connections"
-    return Comparison(_first(ours, theirs, order), concurrent=True, why=why)
+        return Comparison(gap_s > 0, concurrent=False, gap_s=gap_s, blur_s=blur_s)
+    return Comparison(_first(ours, theirs, order), concurrent=True, gap_s=gap_s, blur_s=blur_s)
 
 
 def position(connection: str, order: Sequence[str]) -> int:

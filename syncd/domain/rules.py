@@ -296,8 +296,8 @@ class RuleBook:
 
     def __call__(self, name: str, one: str, other: str) -> Rule:
         """The rule for field (or group) ``name`` between two connections."""
-        rule = self.rules.get(name) or self.rules.get(_family(name)) or self._standard(name)
-        return rule.between(one, other)
+        rule = (self.rules.get(name) or self.rules.get(_family(name))) if self.rules else None
+        return (rule or self._standard(name)).between(one, other)
 
     def _standard(self, name: str) -> Rule:
         standard = "newest" if name == "address" else spec(name).rule

@@ -10,12 +10,12 @@ settled value would hold it back. `made_of` decides with what little there is to
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from syncd.domain.lead import FieldSpec, Value, blank, decode, encode
+from syncd.domain.lead import Fields, FieldSpec, Value, blank, decode, encode, spec
 from syncd.domain.normalize import fold
 from syncd.domain.origin import Interval
 
@@ -78,7 +78,8 @@ def made_of(
        field (``timed``): somebody acted after us. Nothing is the vendor's doing; the base is what we wrote.
     2. Otherwise a scalar is the vendor's doing when it is a plausible remainder of what we wrote: what was
        shown before (refused), a blank (swallowed), the same text but for case, spaces, accents and
-       punctuation, its beginning (cut), a number rounded, a time with less precision.
+       punctuation, its beginning (cut), a number rounded, a time with less precision. Where a record was
+       created without a value (see `unsent`) any value is: its default, or whom its routing picked.
     3. Of a set, element by element: ours that are missing were not accepted, one with another attribute
        was altered, extra ones that were there before were not given up. Extra ones that were not are
        a person's additions. Labels are the exception: vendors keep labels, people take them off, so a
@@ -90,7 +91,18 @@ def made_of(
         return _set_made_of(field, pending, theirs, key or field.key)
     if theirs == pending.before or blank(theirs) or _remainder(pending.wanted, theirs):
         return theirs
-    return pending.wanted
+    return theirs if pending.wanted is None and pending.before is None else pending.wanted
+
+
+def unsent(lead: Fields, sent: Iterable[str], carried: Iterable[str], at: datetime) -> dict[str, Any]:
+    """Pending entries for what a record was created without, although the lead has it.
+
+    The vendor has no word for the value (a stage, an agent), and puts something of its own there instead. That
+    must not come back as an edit and replace a person's value.
+    """
+    missing = set(carried) - set(sent)
+    nothing = Pending(None, None, at).to_json()
+    return {n: nothing for n in lead if n in missing and not spec(n).is_set and not blank(lead[n])}
 
 
 def _certainly_later(moment: Interval, written: datetime | None) -> bool:

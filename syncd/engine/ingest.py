@@ -14,11 +14,12 @@ from datetime import datetime, timedelta
 
 from syncd.domain import match
 from syncd.domain.errors import NotFoundError, UnreadableError
-from syncd.domain.lead import Fields, Value, encode, encode_fields
+from syncd.domain.lead import Fields, Value, decode_fields, encode, encode_fields, spec
 from syncd.domain.lens import Reading
 from syncd.domain.merge import ConflictFound, Merged, Seen, born, merge
 from syncd.domain.origin import Interval
 from syncd.domain.plan import ASSIGNMENT
+from syncd.domain.settled import unsent
 from syncd.engine.connection import Connection
 from syncd.ports.clock import Clock
 from syncd.ports.store import LIVE, REVIEW, Batch, Change, Conflict, Intent, Lead, Link, Quarantined, Store, Tx
@@ -67,13 +68,20 @@ class Ingest:
         self._connection = connection
         self._run = run
 
-    async def page(self, page: Page, stream: str = "leads") -> Ingested:
-        """One page of a listing: only rows with a new digest are looked at. Commits the page's cursor."""
+    async def page(self, page: Page, stream: str = "leads", *, thorough: bool = False) -> Ingested:
+        """One page of a listing: only rows with a new digest are looked at. Commits the page's cursor.
+
+        ``thorough`` also completes rows that lack sections and look unchanged: what is missing may have changed.
+        """
         ids = [row.external_id for row in page.rows]
         result = Ingested(pulled=len(page.rows) + len(page.broken))
         async with self._store.transaction() as tx:
             digests = await tx.digests(self._connection.name, KIND, ids) if ids else {}
-            rows = [row for row in page.rows if digests.get(row.external_id) != row.digest]
+            rows = [
+                row
+                for row in page.rows
+                if digests.get(row.external_id) != row.digest or (thorough and not row.complete)
+            ]
             cursors = {(self._connection.name, stream): page.cursor} if page.cursor is not None else {}
             if not rows and not page.broken:
                 if cursors:
@@ -216,8 +224,23 @@ class Ingest:
             )  # fmt: skip
         )
         linked = replace(fresh, node=decision.lead_id, read_at=None)
-        self._merge(graph, graph.leads[decision.lead_id], linked, remote, reading, now, first=True)
+        lead = graph.leads[decision.lead_id]
+        if intent is not None:
+            linked = self._made_by_us(linked, lead, reading, intent)
+        self._merge(graph, lead, linked, remote, reading, now, first=intent is None)
         return True
+
+    def _made_by_us(self, link: Link, lead: Lead, reading: Reading, intent: Intent) -> Link:
+        """The link of a record that we made without seeing the answer: the base is what we sent.
+
+        Where it shows something else it may be somebody else's after all, so only what is equal is base; the rest
+        is a conflict that the rules decide.
+        """
+        sent = decode_fields(intent.fingerprint.get("fields", {}))
+        equal = {name: value for name, value in sent.items() if reading.fields.get(name) == value}
+        ours = all(name in equal for name in sent if not spec(name).is_set)
+        pending = unsent(lead.fields, sent, self._connection.adapter.lenses.by_field, intent.at)
+        return replace(link, base=sent if ours else equal, pending=pending, read_at=intent.at)
 
     def _decide(self, graph: _Graph, reading: Reading, pinned: int | None) -> match.Match:
         fields = reading.fields

@@ -74,7 +74,7 @@ async def pull(
     parsed: list[str] = []
     gone: list[str] = []
     async for page in adapter.leads(None if depth.walk and cursor is None else cursor, full=depth.walk):
-        done = await ingest.page(page, STREAM)
+        done = await ingest.page(page, STREAM, thorough=depth.all_notes)
         result.pulled += done.pulled
         result.touched |= done.touched
         parsed += done.parsed

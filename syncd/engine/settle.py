@@ -16,7 +16,7 @@ from typing import Any
 from syncd.domain.lead import Value, compact, encode
 from syncd.domain.merge import Origin
 from syncd.domain.plan import Operation
-from syncd.domain.settled import Pending
+from syncd.domain.settled import Pending, unsent
 from syncd.engine.connection import Connection
 from syncd.ports.clock import Clock
 from syncd.ports.store import LIVE, TOMBSTONE, Batch, Change, Intent, Link, Store, Tx
@@ -43,13 +43,16 @@ async def settle_created(
             reason = f"the vendor answered with record {external_id}, which is linked to lead {there.node}"
             await tx.save(Batch(intents_refused={intent.id: reason}, dirty={operation.lead}))
             return False
+        lead = (await tx.leads([operation.lead])).get(operation.lead)
+        carried = connection.adapter.lenses.by_field
+        missing = {} if lead is None else unsent(lead.fields, operation.fields, carried, now)
         link = Link(
             connection=connection.name,
             kind="lead",
             external_id=external_id,
             node=operation.lead,
             base=_with({}, {name: wanted for name, (_, wanted) in operation.fields.items()}),
-            pending=pending_entries(operation, now),
+            pending={**pending_entries(operation, now), **missing},
             read_at=now,
         )
         change = _journal(operation, external_id, now, "created here")

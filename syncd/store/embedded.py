@@ -42,6 +42,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from syncd.domain.errors import DatabaseError
+from syncd.store.flock import Lock, flock
 from syncd.store.sysuser import SystemUser, make_reachable, owner_name, server_user
 
 SOCKET_PATH_BYTES_MAX = 103
@@ -49,7 +50,6 @@ SOCKET_PATH_BYTES_MAX = 103
 SOCKET_NAME = ".s.PGSQL.5432"
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 30
-LOCK_TIMEOUT_S = 90.0
 USE_YOUR_OWN = "or set [database].url to a PostgreSQL server of your own"
 
 SETTINGS: Mapping[str, str] = {
@@ -130,7 +130,7 @@ class Embedded:
             if not self.data_dir.exists():
                 return False
             with self._locked():
-                if not _flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                if not flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB):
                     return False
                 self._stop_server()
                 if remove:
@@ -211,8 +211,8 @@ class Embedded:
             os.chown(path, uid, gid)
         path.chmod(0o700)
 
-    def _locked(self) -> _Lock:
-        return _Lock(self.data_dir / "lock")
+    def _locked(self) -> Lock:
+        return Lock(self.data_dir / "lock")
 
     def _join(self) -> None:
         """With the lock held: register as a user, then make sure that a server answers."""
@@ -326,51 +326,11 @@ def sweep(parent: Path, pattern: str, *, older_than_s: float = 60.0) -> None:
             if time.time() - lock.stat().st_mtime < older_than_s:
                 continue
             with lock.open("ab") as users:
-                if not _flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                if not flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB):
                     continue
                 for pid_file in data_dir.glob("*/postmaster.pid"):
                     os.kill(int(pid_file.read_text().split()[0]), signal.SIGQUIT)
                 shutil.rmtree(data_dir, ignore_errors=True)
-
-
-class _Lock:
-    """An exclusive lock between processes; waits, but not for ever."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: IO[bytes] | None = None
-
-    def __enter__(self) -> None:
-        until = time.monotonic() + LOCK_TIMEOUT_S
-        while True:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("ab")
-            if _flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB) and self._current():
-                return
-            self._file.close()
-            if time.monotonic() > until:
-                message = f"the embedded PostgreSQL has been starting or stopping for {LOCK_TIMEOUT_S:.0f} s"
-                raise DatabaseError(message, hint=f"see who holds {self._path}")
-            time.sleep(0.02)
-
-    def _current(self) -> bool:
-        """Whether the file we locked is still the one of that name: the directory may have been removed meanwhile."""
-        try:
-            return self._file is not None and os.path.samestat(os.fstat(self._file.fileno()), self._path.stat())
-        except FileNotFoundError:
-            return False
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
-
-
-def _flock(file: IO[bytes], how: int) -> bool:
-    try:
-        fcntl.flock(file, how)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _alive(pid: int) -> bool:

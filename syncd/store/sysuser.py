@@ -76,9 +76,7 @@ def make_reachable(path: Path, user: SystemUser, *, ours: bool = False, program:
         found = directory.stat()
         if _may_enter(found, user):
             continue
-        if directory == path and ours:
-            directory.chmod(stat.S_IMODE(found.st_mode) | stat.S_IXOTH)
-        elif throwaway in directory.parents and found.st_uid == os.geteuid():
+        if (directory == path and ours) or (throwaway in directory.parents and found.st_uid == os.geteuid()):
             directory.chmod(stat.S_IMODE(found.st_mode) | stat.S_IXOTH)
         else:
             what = "the programs of the embedded PostgreSQL are" if program else "[database].data_dir is"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.domain.lead import FIELDS, Fields, Phone, compact
-from syncd.domain.lens import Lens, LensTable, Unmapped, as_is, at, deep_merge, nest, nothing, told
+from syncd.domain.lens import Lens, LensTable, Payload, Unmapped, as_is, at, deep_merge, nest, nothing, told
 from tests.domain.toy import LOSSLESS, LOSSY, PLAIN, values
 
 VALUES = values(st.from_regex(r"\A[A-Za-z0-9é]([A-Za-z0-9é ]{0,10}[A-Za-z0-9é])?\Z"))
@@ -63,15 +63,17 @@ def test_write_asks_each_row_once_and_only_rows_that_changed():
     """A row of several fields writes one fragment, whichever of them changed."""
     asked: list[str] = []
 
-    def put(name: str) -> Any:
-        return lambda _w, _p: asked.append(name) or nest(f"info.{name}", 1)
+    def row(*fields: str) -> Lens:
+        def put(_wanted: Fields, _present: Payload) -> dict[str, Any]:
+            asked.append(fields[0])
+            return nest(f"info.{fields[0]}", 1)
 
-    table = LensTable(
-        (Lens(("email", "emails"), told_nothing, as_is("email"), put("mail")), Lens(("stage",), told_nothing, as_is("stage"), put("stage")))
-    )  # fmt: skip
-    assert table.write({}, ["email", "emails", "street"], {}) == {"info": {"mail": 1}}
-    assert asked == ["mail"]
-    assert table.write({}, ["stage", "email"], {}) == {"info": {"mail": 1, "stage": 1}}
+        return Lens(fields, told_nothing, as_is(*fields), put)
+
+    table = LensTable((row("email", "emails"), row("stage")))
+    assert table.write({}, ["email", "emails", "street"], {}) == {"info": {"email": 1}}
+    assert asked == ["email"]
+    assert table.write({}, ["stage", "email"], {}) == {"info": {"email": 1, "stage": 1}}
 
 
 def told_nothing(_payload: Any) -> dict[str, Any]:

@@ -52,7 +52,8 @@ def test_ambiguity_is_for_a_person(found: dict[str, Any], candidates: tuple[int,
 @pytest.mark.parametrize("kind", ["intent", "pinned"])
 def test_a_second_record_for_a_pinned_or_created_lead_is_always_reviewed(kind: str):
     """`separate` is for look-alikes, not for a duplicate of what we know to be this very lead."""
-    verdict = match(BOB, Candidates(**{kind: 7}, linked=frozenset({7})), on_duplicate="separate")
+    known: dict[str, Any] = {kind: 7}
+    verdict = match(BOB, Candidates(**known, linked=frozenset({7})), on_duplicate="separate")
     assert isinstance(verdict, Review)
     assert verdict.candidates == (7,)
 
@@ -78,7 +79,8 @@ COMPATIBLE = [
     ("Bob Andersen", "Bob Anderson"), ("Jonathan Roy", "Johnathan Roy"), ("Chris Roy", "Christine Roy"),
 ]  # fmt: skip
 DIFFERENT = [
-    ("Bob Smith", "Alice Jones"), ("Bob Smith", "Alice Smith"), ("Bob Smith", "Bob Jones"), ("Daniel Roy", "Danielle Roy"),
+    ("Bob Smith", "Alice Jones"), ("Bob Smith", "Alice Smith"), ("Bob Smith", "Bob Jones"),
+    ("Daniel Roy", "Danielle Roy"),
     ("Carl Roy", "Carla Roy"), ("Alexander Roy", "Alexandra Roy"), ("Jo Roy", "Joan Roy"), ("Mark Roy", "Mary Roy"),
     ("B Smith", "Alice Smith"), ("Bob S", "Bob Jones"), ("Paul Roy", "Paula Roy"), ("Bob ", "Alice Smith"),
 ]  # fmt: skip

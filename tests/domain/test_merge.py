@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from syncd.domain.lead import Phone
+from syncd.domain.lead import Fields, Phone
 from syncd.domain.merge import Origin, Pending, born, merge
 from tests.domain.toy import LOSSLESS, LOSSY, minutes, outcomes, policy, read, said, seen
 
@@ -149,7 +149,7 @@ def test_born_respects_directions():
 
 def test_a_declared_loss_is_no_edit():
     """The first 8 characters of ours are ours; a real edit of them is taken."""
-    lead = {"first_name": "Bartholomew", "labels": frozenset({"Hot lead"})}
+    lead: Fields = {"first_name": "Bartholomew", "labels": frozenset({"Hot lead"})}
     shown = LOSSY.show(lead, {})
     assert shown == {"first_name": "Bartholo", "labels": frozenset({"Hot le"})}
     first = read(lead, None, shown, table=LOSSY)

@@ -57,7 +57,7 @@ def of_field(name: str, *, short: bool = False) -> st.SearchStrategy[Any]:
 
 def whole(fields: Mapping[str, Any]) -> dict[str, Any]:
     """A lead with its primaries in their sets."""
-    lead = compact(fields.items())
+    lead: dict[str, Any] = compact(fields.items())
     if "email" in lead:
         lead["emails"] = lead.get("emails", frozenset()) | {lead["email"]}
     if "phone" in lead and lead["phone"] not in {p.number for p in lead.get("phones", ())}:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from syncd.domain.lead import Phone
+from syncd.domain.lead import Fields, Phone
 from syncd.domain.merge import merge
 from syncd.domain.rules import RuleBook
 from tests.domain.toy import LOSSLESS, LOSSY, minutes, outcomes, policy, read, said, seen
@@ -119,7 +119,7 @@ def test_anybody_fills_a_blank(name: str, rule: Any, _ours: Any, theirs: Any, _c
 
 def test_an_owner_that_agrees_has_spoken():
     """The owner showing the same value makes it the owner's, however old its word is."""
-    config = {"rules": {"stage": {"rule": "owner", "connection": "beta"}}}
+    config: dict[str, Any] = {"rules": {"stage": {"rule": "owner", "connection": "beta"}}}
     merged = read({"stage": "new"}, None, {"stage": "new"}, by=said("alpha", 99, "stage"), **config)
     assert merged.provenance["stage"].connection == "beta"
 
@@ -145,7 +145,7 @@ def test_a_users_rule_may_make_a_third_value():
     book = RuleBook.parse(
         dict.fromkeys(("custom.score", "areas", "address"), "python:m:f"), resolve=lambda _module, _name: rule
     )
-    lead = {"custom.score": "A", "areas": frozenset("xy"), "street": "1 Main St", "city": "Austin"}
+    lead: Fields = {"custom.score": "A", "areas": frozenset("xy"), "street": "1 Main St", "city": "Austin"}
     theirs = {"custom.score": "B", "areas": frozenset("xz"), "street": "2 Oak Ave"}
     record = seen("beta", theirs, at=10)
     merged = merge(lead, said("alpha", 0, *lead), LOSSLESS, None, {}, {}, record, policy("beta", rules=book))
@@ -157,7 +157,7 @@ def test_a_users_rule_may_make_a_third_value():
 def test_pairs_of_connections_have_their_own_rule_in_the_merge():
     """Between alpha and beta alpha owns the stage; a value of gamma's is newest as ever."""
     pair = {"between": ["alpha", "beta"], "rule": "owner", "connection": "alpha"}
-    config = {"rules": {"stage": {"rule": "newest", "pairs": [pair]}}}
+    config: dict[str, Any] = {"rules": {"stage": {"rule": "newest", "pairs": [pair]}}}
     merged = read({"stage": "new"}, {"stage": "new"}, {"stage": "closed"}, **config)
     assert merged.fields == {"stage": "new"}
     merged = read({"stage": "new"}, {"stage": "new"}, {"stage": "closed"}, by=said("gamma", 0, "stage"), **config)
@@ -172,8 +172,11 @@ def test_a_new_primary_joins_its_set():
     lead = {"email": "a@x.org", "emails": frozenset({"a@x.org"})}
     merged = read(lead, {"email": "a@x.org"}, {"email": "b@x.org", "phone": "+1"}, told=frozenset({"email", "phone"}))
     assert merged.fields == {
-        "email": "b@x.org", "emails": frozenset({"a@x.org", "b@x.org"}), "phone": "+1", "phones": frozenset({Phone("+1", "other")}),
-    }  # fmt: skip
+        "email": "b@x.org",
+        "emails": frozenset({"a@x.org", "b@x.org"}),
+        "phone": "+1",
+        "phones": frozenset({Phone("+1", "other")}),
+    }
     assert {(c.field, c.rule) for c in merged.changes} >= {("emails", "primary"), ("phones", "primary")}
 
 

@@ -252,7 +252,8 @@ def test_without_a_resolver_no_python_is_loaded():
     ("name", "rule"),
     [
         ("first_name", "newest"), ("source", "keep"), ("emails", "union"), ("registered_at", "earliest"),
-        ("text_opt_out", "restrictive"), ("address", "newest"), ("assignment.primary", "newest"), ("custom.x", "newest"),
+        ("text_opt_out", "restrictive"), ("address", "newest"), ("assignment.primary", "newest"),
+        ("custom.x", "newest"),
     ],
 )  # fmt: skip
 def test_the_defaults_of_the_fields(name: str, rule: str):

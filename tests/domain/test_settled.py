@@ -142,7 +142,7 @@ def test_what_a_vendor_plausibly_makes_of_a_value(name: str, wanted: Any, before
     ],
 )
 def test_a_record_time_certainly_after_our_write_means_an_edit(
-    at: Any, uncertainty_s: float, timed: bool, settled: bool
+    at: Any, uncertainty_s: float, timed: bool, settled: bool  # noqa: FBT001
 ):
     """Unless the time is within its uncertainty, or does not move with this field."""
     moment = Interval(None if at is None else minutes(at), uncertainty_s)

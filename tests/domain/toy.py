@@ -96,7 +96,7 @@ def _squeeze_phones(canonical: Fields, shown: Fields) -> Mapping[str, Value | No
     numbers = sorted(p.number for p in phones if isinstance(p, Phone))
     kept = [p.number for p in there if isinstance(p, Phone) and p.number in numbers]
     primary = canonical.get("phone")
-    chosen = primary if primary in numbers else (kept or numbers or [None])[0]
+    chosen = primary if primary in numbers else next(iter(kept or numbers), None)
     return {"phones": frozenset((Phone(chosen),)) if isinstance(chosen, str) else None, "phone": chosen}
 
 

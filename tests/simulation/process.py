@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import random
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -169,3 +170,15 @@ class Process:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
         await self._inner.aclose()
+        _forget_sessions(self._inner.database)
+
+
+def _forget_sessions(database: Database) -> None:
+    """Wait until the server has noticed that the process is gone, and has let go of its locks."""
+    with database.connect(autocommit=True) as admin:
+        others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        while True:
+            found = admin.execute(f"SELECT count(pg_terminate_backend(pid)) {others}").fetchone()
+            if not found or not found[0]:
+                return
+            time.sleep(0.001)

@@ -185,7 +185,7 @@ def _sift(rows: Sequence[Any], seen: set[str]) -> tuple[list[tuple[str, Mapping[
         if not found:
             broken.append(row)
         elif found not in seen:
-            pass
+            seen.add(found)
             fresh.append((found, row))
     return fresh, broken
 

@@ -14,7 +14,8 @@ NOW = START.timestamp()
 
 def reset(value: float, **more: str) -> float | None:
     """Seconds until the reset that a header tells."""
-    headers = {"x-rate-limit-reset": f"{value:.0f}", "x-rate-limit-limit": "100", "x-rate-limit-remaining": "91", **more}
+    told = {"limit": "100", "remaining": "91", "reset": f"{value:.0f}"}
+    headers = {**{f"x-rate-limit-{name}": text for name, text in told.items()}, **more}
     limits = limits_reader(VirtualClock(), 20.0)(headers, 200)
     assert limits is not None
     assert (limits.limit, limits.remaining) == (100, 91)
