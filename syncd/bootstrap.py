@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from syncd.domain.errors import ConfigError, UsageError
+from syncd.domain.errors import ConfigError, DatabaseError, UsageError
 from syncd.engine.connection import Connection, Progress, silent
 from syncd.engine.run import Engine
 from syncd.ports.clock import Clock, SystemClock
@@ -36,10 +36,11 @@ class Syncd:
 
 
 @asynccontextmanager
-async def open_store(settings: Settings) -> AsyncIterator[tuple[Database, PostgresStore]]:
-    """The database (started if it is ours) and the store on it. Raises DatabaseError if it is behind."""
-    import asyncio
+async def open_store(settings: Settings, *, brief: bool = False) -> AsyncIterator[tuple[Database, PostgresStore]]:
+    """The database (started if it is ours) and the store on it. Raises DatabaseError if it is behind.
 
+    brief  for commands that look something up and end: no pool of connections, which saves loading SQLAlchemy
+    """
     from syncd.store.database import open_database
     from syncd.store.postgres import PostgresStore
     from syncd.store.schema import require_current
@@ -48,7 +49,7 @@ async def open_store(settings: Settings) -> AsyncIterator[tuple[Database, Postgr
     database = await asyncio.to_thread(open_database, config.url, config.schema_name, config.data_dir)
     try:
         await asyncio.to_thread(require_current, database)
-        store = PostgresStore(database)
+        store = PostgresStore(database, pool_size=0) if brief else PostgresStore(database)
         try:
             yield database, store
         finally:
@@ -68,17 +69,27 @@ async def open_syncd(
 ) -> AsyncIterator[Syncd]:
     """Store, adapters and engine for the configured connections.
 
-    transports  connection → transport, for sandboxes in the same process. Raises ConfigError, UsageError, DatabaseError.
+    transports  connection → transport, for sandboxes in the same process.
+    Raises ConfigError, UsageError, DatabaseError.
     """
     check_connections(settings, only)
     clock = clock or SystemClock()
     async with open_store(settings) as (database, store), AsyncExitStack() as stack:
+        await asyncio.to_thread(_make_room, database, clock)
         connections = []
         for config in settings.connections.values():
             connection = await open_connection(settings, config, store, clock, (transports or {}).get(config.name))
             stack.push_async_callback(connection.adapter.aclose)
             connections.append(connection)
         yield Syncd(settings, database, store, connections, Engine(store, clock, connections, progress))
+
+
+def _make_room(database: Database, clock: Clock) -> None:
+    """The journal's coming months. A journal too busy for it keeps its rows in the default partition meanwhile."""
+    from syncd.store import partitions
+
+    with suppress(DatabaseError):
+        partitions.ensure(database, clock.now())
 
 
 def check_connections(settings: Settings, only: Sequence[str] = ()) -> None:
@@ -152,19 +163,9 @@ def _group(name: str) -> str:
 def rules_of(settings: Settings) -> RuleBook:
     """The rule book of the config, with the user's own functions loaded. Raises ConfigError."""
     from syncd.domain.rules import RuleBook
+    from syncd.settings.load import resolve
 
     return RuleBook.parse(settings.rules, resolve=resolve)
-
-
-def resolve(module: str, function: str) -> Callable[[Any], Any]:
-    """A user's own rule by name. Raises ConfigError where it cannot be loaded."""
-    try:
-        found = getattr(import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError([f"rule python:{module}:{function} cannot be loaded: {type(error).__name__}"]) from None
-    if not callable(found):
-        raise ConfigError([f"rule python:{module}:{function} is not a function"])
-    return found  # type: ignore[no-any-return]
 
 
 def _fold_labels(labels: Sequence[str]) -> frozenset[str]:

@@ -90,6 +90,8 @@ def _state(snapshot: Snapshot, name: str, target: Target, link: Link, planned: L
         return "truncated", lens.loss or "all that this vendor can hold of it"
     if name in snapshot.parked:
         return "parked", "a conflict is open"
+    if not target.writes(name) and name not in target.directions:
+        return "not carried", "this vendor lets nobody write it"
     if any(op.connection == target.connection and name in op.fields for op in planned.operations):
         return "pending", "the next sync writes it"
     missed = [one.reason for one in planned.not_carried if one.connection == target.connection and one.field == name]

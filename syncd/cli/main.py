@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from syncd import __version__
-from syncd.cli import config, conflicts, demo, leads, output, plan, status, sync, vendors
+from syncd.cli import config, conflicts, db, demo, leads, output, plan, sandbox, status, sync, vendors
 from syncd.domain.errors import SyncdError, UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ GROUPS = (
     leads,
     conflicts,
     demo,
+    db,
+    sandbox,
     config,
     vendors,
 )

@@ -92,7 +92,11 @@ def _state(one: Mapping[str, Json]) -> str:
         return "failing"
     if one["last_pull"] is None:
         return "never read"
-    kept = [
-        f"{one['links'][key]} {key}" for key in ("review", "quarantined", "pending", "unmapped") if one["links"][key]
-    ]
+    told = {
+        "review": "in review",
+        "quarantined": "quarantined",
+        "pending": "written, not read again yet",
+        "unmapped": "unmapped",
+    }
+    kept = [f"{one['links'][key]} {words}" for key, words in told.items() if one["links"][key]]
     return ", ".join(kept) or "fine"

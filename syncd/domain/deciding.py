@@ -173,11 +173,8 @@ class Deciding:
             self._conflict("union", one, Decision("theirs" if found.theirs_stands else "ours", why))
 
     def _decide(self, rule: Rule, clash: Clash) -> Decision:
-        if clash.concurrent:
-            return rule.decide(clash)
-        if not rule.standing or void(clash.ours):
-            return Decision("theirs")
-        return rule.decide(clash)
+        """Conflicts are for the rule; a change nobody contradicts only for a standing one."""
+        return rule.decide(clash) if clash.concurrent or rule.standing else Decision("theirs")
 
     def _agree(self, names: Sequence[str], rule: Rule, clash: Clash) -> None:
         """Both say the same: the origin that would have won stands, whoever was read first."""

@@ -55,9 +55,7 @@ class VendorError(SyncdError):
 class TransientError(VendorError):
     """Worth repeating later, unchanged."""
 
-    def __init__(
-        self, message: str, *, status: int = 0, code: str = "", hint: str = "", sent: bool = True
-    ) -> None:
+    def __init__(self, message: str, *, status: int = 0, code: str = "", hint: str = "", sent: bool = True) -> None:
         super().__init__(message, status=status, code=code, hint=hint)
         self.sent = sent
         """False when the request certainly never reached the vendor (connection refused)."""

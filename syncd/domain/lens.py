@@ -50,7 +50,6 @@ class Reading:
     unmapped: Mapping[str, str] = field(default_factory=dict)
 
 
-
 @dataclass(frozen=True, slots=True)
 class Lens:
     """One row of a mapping table.

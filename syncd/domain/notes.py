@@ -104,9 +104,7 @@ def texts(header: Header, body: str, limit: int, template: str = DEFAULT_TEMPLAT
     room = limit - _units(render(numbered, template)) - 1
     pieces = slices(body, room)
     return [
-        render(
-            Header(header.origin, header.author, header.time, header.kind, header.note, part, len(pieces)), template
-        )
+        render(Header(header.origin, header.author, header.time, header.kind, header.note, part, len(pieces)), template)
         + "\n"
         + piece.strip()
         for part, piece in enumerate(pieces, start=1)
@@ -145,14 +143,14 @@ def _flat(text: str) -> str:
 
 
 def _units(text: str) -> int:
-    return len(text) + sum(1 for c in text if ord(c) > 0xFFFF)  # noqa: PLR2004 - the end of the BMP
+    return len(text) + sum(1 for c in text if ord(c) > 0xFFFF)
 
 
 def _fit(text: str, room: int) -> int:
     """How many leading characters of ``text`` fit into ``room`` UTF-16 units."""
     used = 0
     for index, char in enumerate(text):
-        used += 2 if ord(char) > 0xFFFF else 1  # noqa: PLR2004
+        used += 2 if ord(char) > 0xFFFF else 1
         if used > room:
             return max(1, index)
     return len(text)

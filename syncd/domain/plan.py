@@ -224,9 +224,7 @@ def plan_lead(subject: Subject, targets: Sequence[Target]) -> LeadPlan:
             operations += _notes(subject, target, live.external_id, missed)
         elif links or not alive or not _passes(subject.fields, target):
             continue
-        elif target.connection in subject.in_review:
-            blocked = True
-        elif (target.connection, "lead", 0, 0) in subject.waiting:
+        elif target.connection in subject.in_review or (target.connection, "lead", 0, 0) in subject.waiting:
             blocked = True
         else:
             operations += _create(subject, target, missed)
@@ -261,7 +259,9 @@ def _create(subject: Subject, target: Target, missed: list[NotCarried]) -> Itera
     carried = {
         name: (None, value)
         for name, value in desired.items()
-        if name not in subject.parked and target.writes(name, creating=True) and _travels(name, target.can.create_carries)
+        if name not in subject.parked
+        and target.writes(name, creating=True)
+        and _travels(name, target.can.create_carries)
     }
     operation = Operation(target.connection, "lead", "create", subject.id, None, carried, desired)
     refusal = subject.refused.get((target.connection, "lead", 0, 0))
@@ -380,14 +380,10 @@ def _label_moves(
     return ((shown, between) if new else None), ((between, between - gone) if gone else None)
 
 
-def _notes(
-    subject: Subject, target: Target, external_id: str | None, missed: list[NotCarried]
-) -> Iterator[Operation]:
+def _notes(subject: Subject, target: Target, external_id: str | None, missed: list[NotCarried]) -> Iterator[Operation]:
     if target.directions.get("notes", "both") not in {"both", "write"}:
         return
-    there = {
-        (link.node, link.part): link for link in subject.note_links if link.connection == target.connection
-    }
+    there = {(link.node, link.part): link for link in subject.note_links if link.connection == target.connection}
     at_home = {link.node for link in subject.note_links if link.connection == target.connection and not link.part}
     for note in subject.notes:
         if note.deleted:

@@ -17,7 +17,6 @@ from syncd.engine.settle import settle_gone
 from syncd.ports.clock import Clock
 from syncd.ports.store import HeldPlan, Store
 
-
 LOSSES = frozenset({"unlink", "archive"})
 """Actions of plans held here: what would be done about leads that are gone."""
 

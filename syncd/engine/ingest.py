@@ -180,7 +180,9 @@ class Ingest:
             by_email = {k: set(v) for k, v in (await tx.leads_by_email(emails)).items()} if emails else {}
             by_phone = {k: list(v) for k, v in (await tx.leads_by_phone(phones)).items()} if phones else {}
             intents = [i for i in await tx.intents(name) if i.kind == KIND]
-        candidates = {i for ids in by_email.values() for i in ids} | {r[0] for rows_ in by_phone.values() for r in rows_}
+        candidates = {i for ids in by_email.values() for i in ids} | {
+            r[0] for rows_ in by_phone.values() for r in rows_
+        }
         candidates |= {i.lead for i in intents} | set(pinned.values())
         nodes = candidates | {link.node for link in links.values() if link.node is not None}
         leads = dict(await tx.leads(nodes)) if nodes else {}
@@ -202,9 +204,13 @@ class Ingest:
         if isinstance(decision, match.Review):
             review = {"reason": decision.reason, "candidates": sorted(decision.candidates)}
             waiting = replace(
-                fresh, state=REVIEW, review=review, digest=remote.digest if remote.listed else None, time=remote.time,
+                fresh,
+                state=REVIEW,
+                review=review,
+                digest=remote.digest if remote.listed else None,
+                time=remote.time,
                 read_at=now,
-            )  # fmt: skip
+            )
             graph.batch.links.append(waiting)
             graph.batch.dirty |= set(decision.candidates)
             return link is None or link.review != review
@@ -219,9 +225,15 @@ class Ingest:
             graph.batch.intents_done.append(intent.id)
         graph.batch.changes.append(
             Change(
-                decision.lead_id, "link", None, remote.external_id, self._connection.name, now, f"matched by {decision.by}",
+                decision.lead_id,
+                "link",
+                None,
                 remote.external_id,
-            )  # fmt: skip
+                self._connection.name,
+                now,
+                f"matched by {decision.by}",
+                remote.external_id,
+            )
         )
         linked = replace(fresh, node=decision.lead_id, read_at=None)
         lead = graph.leads[decision.lead_id]
@@ -286,14 +298,29 @@ class Ingest:
         graph.fresh.add(lead.id)
         graph.batch.changes.append(
             Change(
-                lead.id, "*", None, encode_fields(merged.fields), self._connection.name, now, "first seen", remote.external_id
+                lead.id,
+                "*",
+                None,
+                encode_fields(merged.fields),
+                self._connection.name,
+                now,
+                "first seen",
+                remote.external_id,
             )
         )
         graph.batch.links.append(
             Link(
-                self._connection.name, KIND, remote.external_id, lead.id, base=merged.base, unmapped=merged.unmapped,
-                payload=remote.payload, digest=remote.digest if remote.listed else None, time=remote.time, read_at=now,
-            )  # fmt: skip
+                self._connection.name,
+                KIND,
+                remote.external_id,
+                lead.id,
+                base=merged.base,
+                unmapped=merged.unmapped,
+                payload=remote.payload,
+                digest=remote.digest if remote.listed else None,
+                time=remote.time,
+                read_at=now,
+            )
         )
         self._index(graph, lead)
         return lead
@@ -328,7 +355,9 @@ class Ingest:
             self._seen(remote, reading, link),
             self._connection.policy,
         )
-        touched = first or merged.base != link.base or bool(merged.changes) or dict(merged.unmapped) != dict(link.unmapped)
+        touched = (
+            first or merged.base != link.base or bool(merged.changes) or dict(merged.unmapped) != dict(link.unmapped)
+        )
         graph.batch.links.append(
             replace(
                 link,
@@ -352,20 +381,27 @@ class Ingest:
             changed = replace(lead, fields=merged.fields, provenance=merged.provenance)
             graph.leads[lead.id] = changed
             graph.changed.add(lead.id)
-            if lead.fields.get("emails") != changed.fields.get("emails") or lead.fields.get("phones") != changed.fields.get(
+            if lead.fields.get("emails") != changed.fields.get("emails") or lead.fields.get(
                 "phones"
-            ):
+            ) != changed.fields.get("phones"):
                 self._index(graph, changed)
         return touched
 
     def _journal(self, graph: _Graph, lead: Lead, remote: Remote, merged: Merged, now: datetime) -> None:
         graph.batch.changes += [
             Change(
-                lead.id, change.field, encode(change.old), encode(change.new), self._connection.name, now, change.rule,
-                remote.external_id, change.origin.to_json(),
+                lead.id,
+                change.field,
+                encode(change.old),
+                encode(change.new),
+                self._connection.name,
+                now,
+                change.rule,
+                remote.external_id,
+                change.origin.to_json(),
             )
             for change in merged.changes
-        ]  # fmt: skip
+        ]
         graph.batch.conflicts += [self._conflict(lead.id, found, now) for found in merged.conflicts]
 
     def _conflict(self, lead: int, found: ConflictFound, now: datetime) -> Conflict:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from syncd.domain import notes
-from syncd.domain.errors import NotFoundError, UnreadableError
+from syncd.domain.errors import NotFoundError, TransientError, UnreadableError
 from syncd.engine.connection import Connection, Progress, silent
 from syncd.ports.clock import Clock
 from syncd.ports.store import LIVE, TOMBSTONE, Batch, Change, Intent, Link, Note, Quarantined, Store, Tx
@@ -23,6 +23,8 @@ from syncd.ports.vendor import NoteListing, NoteReading, Remote
 KIND = "note"
 LEADS_AT_ONCE = 8
 LEADS_PER_PAGE = 64
+NOT_YET = 404
+"""A TransientError of this status: the vendor does not show yet what we created there."""
 
 
 @dataclass(slots=True)
@@ -80,12 +82,16 @@ class NoteIngest:
                     return lead_id, await self._connection.adapter.notes(lead_id, known.get(lead_id, {}))
                 except NotFoundError:
                     return lead_id, None
+                except TransientError as error:
+                    if error.status != NOT_YET:
+                        raise
+                    return lead_id, None  # created a moment ago: its notes are read once it shows
 
         answers = await asyncio.gather(*(fetch(lead_id) for lead_id in lead_ids))
         return {lead_id: listing for lead_id, listing in answers if listing is not None}
 
     async def _known(self, tx: Tx, lead_ids: Sequence[str]) -> dict[str, dict[str, str]]:
-        """external lead id → {external note id: mark} of live notes already read."""
+        """External lead id → {external note id: mark} of live notes already read."""
         links = await self._note_links(tx, lead_ids)
         known: dict[str, dict[str, str]] = {}
         for link in links.values():
@@ -168,9 +174,7 @@ class NoteIngest:
             for link in page.links.values()
         )
 
-    def _link(
-        self, page: _Page, remote: Remote, lead_id: str, note: int, part: int, text: str, mark: str
-    ) -> None:
+    def _link(self, page: _Page, remote: Remote, lead_id: str, note: int, part: int, text: str, mark: str) -> None:
         link = Link(
             connection=self._connection.name,
             kind=KIND,
@@ -210,15 +214,18 @@ class NoteIngest:
             Change(node, "note", None, {"note": note.id}, self._connection.name, now, "", remote.external_id)
         )
 
-    def _again(
-        self, page: _Page, node: int, link: Link, reading: NoteReading, remote: Remote, mark: str
-    ) -> None:
+    def _again(self, page: _Page, node: int, link: Link, reading: NoteReading, remote: Remote, mark: str) -> None:
         """A linked note read once more: unchanged, edited by a person, or back from the dead."""
         shown = link.base.get("text")
         fresh = replace(
-            link, state=LIVE, base={"text": reading.text}, payload=remote.payload, time=remote.time,
-            read_at=self._clock.now(), mark=mark,
-        )  # fmt: skip
+            link,
+            state=LIVE,
+            base={"text": reading.text},
+            payload=remote.payload,
+            time=remote.time,
+            read_at=self._clock.now(),
+            mark=mark,
+        )
         edited = not (isinstance(shown, str) and notes.same(shown, reading.text))
         if edited or link.state != LIVE or link.mark != mark:
             page.links[link.external_id] = fresh
@@ -239,9 +246,15 @@ class NoteIngest:
         page.batch.dirty.add(node)
         page.batch.changes.append(
             Change(
-                node, "note", {"note": note.id, "body": note.body}, {"note": note.id, "body": body},
-                self._connection.name, self._clock.now(), "edited", link.external_id,
-            )  # fmt: skip
+                node,
+                "note",
+                {"note": note.id, "body": note.body},
+                {"note": note.id, "body": body},
+                self._connection.name,
+                self._clock.now(),
+                "edited",
+                link.external_id,
+            )
         )
 
     def _edited_body(self, link: Link, note: Note, reading: NoteReading) -> str:
@@ -276,9 +289,15 @@ class NoteIngest:
             page.result.changed += 1
             page.batch.changes.append(
                 Change(
-                    node, "note", {"note": link.node}, None, self._connection.name, now,
-                    "absent from a complete listing", link.external_id,
-                )  # fmt: skip
+                    node,
+                    "note",
+                    {"note": link.node},
+                    None,
+                    self._connection.name,
+                    now,
+                    "absent from a complete listing",
+                    link.external_id,
+                )
             )
 
 

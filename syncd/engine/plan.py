@@ -19,7 +19,6 @@ from syncd.engine.push import subject_of
 from syncd.ports.clock import Clock
 from syncd.ports.store import HeldPlan, Store
 
-
 ONE_WAY = frozenset({"earliest", "keep", "restrictive"})
 """Fields with these rules move one way and once; a first sync sets them everywhere, which is not implausible."""
 

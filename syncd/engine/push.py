@@ -261,9 +261,7 @@ class Push:
         self._result.done += 1
 
     async def _labels(self, operation: Operation, present: Remote) -> None:
-        shown, wanted = (
-            frozenset(v) if isinstance(v, frozenset) else frozenset() for v in operation.fields[LABELS]
-        )
+        shown, wanted = (frozenset(v) if isinstance(v, frozenset) else frozenset() for v in operation.fields[LABELS])
         names: Callable[[str, frozenset[str], Remote], Awaitable[None]]
         if operation.action == "add":
             names, moved = self._connection.adapter.add_labels, wanted - shown

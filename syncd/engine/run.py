@@ -27,6 +27,9 @@ from syncd.ports.store import Batch, HeldPlan, Store
 CYCLES_MAX = 25
 """A sync that is not quiet after so many cycles is fighting somebody; it stops and says so."""
 
+PATIENCE_FIRST_S, PATIENCE_MAX_S = 1.0, 16.0
+"""How long to wait before looking again for what a vendor does not show yet; longer each time."""
+
 
 @dataclass(slots=True)
 class Tally:
@@ -107,12 +110,15 @@ class Engine:
         """Bring the connections (or ``only`` these) in step. Raises SyncdError if another syncd is at it."""
         chosen = [c for c in self._connections if not only or c.name in only]
         report = Report(connections={c.name: Tally() for c in chosen})
+        patience_s = PATIENCE_FIRST_S
         async with self._alone(chosen):
             for cycle in range(CYCLES_MAX if until_quiet else 1):
                 report.cycles = cycle + 1
                 quiet, wait_s = await self._cycle(chosen, report, full=full and not cycle, first=not cycle)
                 report.quiet = quiet and not wait_s
                 if quiet and wait_s and until_quiet:
+                    wait_s = max(wait_s, patience_s)
+                    patience_s = min(2 * patience_s, PATIENCE_MAX_S)
                     self._progress("wait", "", 0, round(wait_s))
                     await self._clock.sleep(wait_s)
                 elif quiet:

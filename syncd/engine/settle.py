@@ -24,7 +24,7 @@ from syncd.ports.vendor import Remote
 
 
 def pending_entries(operation: Operation, at: datetime) -> dict[str, Any]:
-    """field → what was written, what was shown before, when (our clock)."""
+    """Field → what was written, what was shown before, when (our clock)."""
     return {name: Pending(wanted, before, at).to_json() for name, (before, wanted) in operation.fields.items()}
 
 
@@ -136,9 +136,14 @@ async def _archive(tx: Tx, batch: Batch, connection: Connection, leads: list[int
                 provenance[name] = origin
                 batch.changes.append(
                     Change(
-                        lead.id, name, encode(lead.fields.get(name)), encode(fields.get(name)), "policy", now,
+                        lead.id,
+                        name,
+                        encode(lead.fields.get(name)),
+                        encode(fields.get(name)),
+                        "policy",
+                        now,
                         f"archive: deleted in {connection.name}",
-                    )  # fmt: skip
+                    )
                 )
         if fields != dict(lead.fields):
             batch.leads.append(replace(lead, fields=fields, provenance=provenance))

@@ -175,7 +175,10 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class HeldPlan:
-    """A plan over a guard limit. state: held | approved | rejected | done | superseded (by a newer plan). ``id`` is short and typed by people."""
+    """A plan over a guard limit. ``id`` is short and typed by people.
+
+    state   held | approved | rejected | done | superseded (by a newer plan)
+    """
 
     id: str
     connection: str
@@ -373,7 +376,7 @@ class Store(Protocol):
         ...
 
     async def counts(self) -> Mapping[str, int]:
-        """open conflicts, reviews, quarantined, held, dirty leads, waiting intents."""
+        """Open conflicts, reviews, quarantined, held, dirty leads, waiting intents."""
         ...
 
     async def live_counts(self) -> Mapping[str, int]:

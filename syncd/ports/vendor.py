@@ -203,8 +203,10 @@ class Adapter(Protocol):
 
     @property
     def memory(self) -> Mapping[str, Json]:
-        """What this adapter learned of the account (auth style, ignored filters …); stored with the connection
-        and handed back to the next adapter made for it."""
+        """What this adapter learned of the account: auth style, ignored filters and the like.
+
+        Stored with the connection and handed back to the next adapter made for it.
+        """
         ...
 
     async def check(self) -> str:
@@ -227,16 +229,17 @@ class Adapter(Protocol):
         ...
 
     async def find_leads(self, *, email: str = "", phone: str = "", since: datetime | None = None) -> Found:
-        """Live leads with this email or phone (E.164), verified by value; with neither, leads created after ``since``."""
+        """Live leads with this email or phone (E.164), verified by value.
+
+        With neither, leads created after ``since``.
+        """
         ...
 
     async def create_lead(self, wanted: Fields) -> Written:
         """Create a lead showing ``wanted`` (assignments hold external agent ids)."""
         ...
 
-    async def update_lead(
-        self, external_id: str, wanted: Fields, changed: frozenset[str], present: Remote
-    ) -> Written:
+    async def update_lead(self, external_id: str, wanted: Fields, changed: frozenset[str], present: Remote) -> Written:
         """Write the ``changed`` fields (and labels_add / assignments where `update_carries` says so).
 
         ``changed`` may name ``labels`` only when every label shown by ``present`` stays.

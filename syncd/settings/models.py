@@ -30,8 +30,11 @@ NOTE_HEADER_PLACES = frozenset({"origin", "author", "time", "kind", "ref", "part
 
 
 def _data_dir() -> Path:
-    home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(home).expanduser() / "syncd" / "pg"
+    home = os.environ.get("XDG_DATA_HOME")
+    if not home and os.geteuid() == 0:
+        # PostgreSQL refuses to run as root, and nobody else gets into root's home.
+        return Path("/var/lib/syncd/pg")
+    return Path(home or "~/.local/share").expanduser() / "syncd" / "pg"
 
 
 def _path(value: object) -> object:

@@ -98,19 +98,21 @@ def open_database(url: str | None, schema: str, data_dir: Path) -> Database:
 def translated() -> Iterator[None]:
     """Turn the driver's errors into DatabaseError, without what PostgreSQL says about the contents of rows."""
     import psycopg
-    import sqlalchemy.exc
 
     try:
         yield
     except psycopg.Error as error:
         raise explain(error) from None
-    except sqlalchemy.exc.DBAPIError as error:
-        if isinstance(error.orig, psycopg.Error):
+    except Exception as error:
+        # Loaded here only: a command that never used SQLAlchemy has no error of it either.
+        import sqlalchemy.exc
+
+        if isinstance(error, sqlalchemy.exc.DBAPIError) and isinstance(error.orig, psycopg.Error):
             raise explain(error.orig) from None
+        if isinstance(error, sqlalchemy.exc.TimeoutError):
+            message = "every connection to the database is in use"
+            raise DatabaseError(message, hint="fewer commands at once, or a larger pool") from None
         raise
-    except sqlalchemy.exc.TimeoutError:
-        message = "every connection to the database is in use"
-        raise DatabaseError(message, hint="fewer commands at once, or a larger pool") from None
 
 
 def explain(error: psycopg.Error) -> DatabaseError:

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
-from sqlalchemy import event
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from syncd.domain.errors import DatabaseError
 from syncd.ports.clock import Clock, SystemClock
@@ -23,6 +21,9 @@ from syncd.store.copy import Raw
 from syncd.store.database import Database, translated
 from syncd.store.jsonb import adapt_connection, clean
 from syncd.store.tx import Transaction, fetch
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 POOL_SIZE = 5
 POOL_OVERFLOW = 10
@@ -36,10 +37,14 @@ class PostgresStore:
     """The `Store` of PostgreSQL. Every method raises DatabaseError where the database fails."""
 
     def __init__(self, database: Database, *, clock: Clock | None = None, pool_size: int = POOL_SIZE) -> None:
-        """Nothing is connected yet. The database must be current (`schema.require_current`)."""
+        """Nothing is connected yet. The database must be current (`schema.require_current`).
+
+        pool_size  connections kept; 0: none, each transaction makes its own and SQLAlchemy is never loaded
+                   (half a second), for commands that look something up and end
+        """
         self.database = database
         self._clock = clock or SystemClock()
-        self._engine = _engine(database, pool_size)
+        self._engine = _engine(database, pool_size) if pool_size else None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Transaction]:
@@ -207,6 +212,9 @@ class PostgresStore:
                 cursor = await session.execute("SELECT pg_try_advisory_lock(%s)", [key])
                 row = await cursor.fetchone()
             yield bool(row and row[0])
+            # The server takes a moment to notice a closed session; whoever comes right after us must not wait for it.
+            with translated():
+                await session.execute("SELECT pg_advisory_unlock_all()")
 
     # Every one of these reads a partial index.
     _COUNTS = """
@@ -232,17 +240,28 @@ class PostgresStore:
 
     async def aclose(self) -> None:
         """Close all database connections. The embedded server is the business of whoever opened the database."""
-        await self._engine.dispose()
+        if self._engine is not None:
+            await self._engine.dispose()
 
     @asynccontextmanager
     async def _raw(self, *, snapshot: bool = False) -> AsyncGenerator[Raw]:
         """The driver's own connection in a transaction; ``snapshot`` reads everything as of one moment."""
         with translated():
-            async with self._engine.begin() as connection:
-                raw = cast("Raw", (await connection.get_raw_connection()).driver_connection)
+            async with self._session() as raw:
                 if snapshot:
                     await raw.execute(b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 yield raw
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncGenerator[Raw]:
+        if self._engine is not None:
+            async with self._engine.begin() as connection:
+                yield cast("Raw", (await connection.get_raw_connection()).driver_connection)
+            return
+        session = await psycopg.AsyncConnection.connect(self.database.libpq_url, **self.database.options)
+        async with session:
+            adapt_connection(session)
+            yield cast("Raw", session)
 
     async def fetch(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """All rows of one statement in a transaction of its own; what views.py is made of."""
@@ -255,6 +274,9 @@ class PostgresStore:
 
 
 def _engine(database: Database, pool_size: int) -> AsyncEngine:
+    from sqlalchemy import event
+    from sqlalchemy.ext.asyncio import create_async_engine
+
     engine = create_async_engine(
         database.sqlalchemy_url,
         connect_args=database.options | {"prepare_threshold": PREPARE_AFTER},

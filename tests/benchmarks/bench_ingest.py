@@ -91,10 +91,14 @@ async def test_first_ingest_and_no_change(vendor: dict[str, Any], settings: Sett
         async with open_syncd(settings) as syncd:
             seconds, pulled, requests = await _timed(syncd, full=True)
             assert pulled >= LEADS
-            _show(name, f"first ingest        {pulled / seconds:8,.0f} leads/s  ({pulled:,} leads, {requests} requests)")
+            _show(
+                name, f"first ingest        {pulled / seconds:8,.0f} leads/s  ({pulled:,} leads, {requests} requests)"
+            )
         async with open_syncd(settings) as syncd:
             seconds, pulled, requests = await _timed(syncd, full=True)
-            _show(name, f"nothing changed     {pulled / seconds:8,.0f} leads/s  ({pulled:,} leads, {requests} requests)")
+            _show(
+                name, f"nothing changed     {pulled / seconds:8,.0f} leads/s  ({pulled:,} leads, {requests} requests)"
+            )
             seconds, pulled, requests = await _timed(syncd)
             _show(name, f"incremental, idle   {seconds * 1000:8,.0f} ms       ({pulled:,} rows, {requests} requests)")
             _show(name, f"peak memory         {_peak_mb():8,.0f} MB       ({base_mb:,.0f} MB before the first lead)")
@@ -135,7 +139,9 @@ async def test_the_vendor_alone(vendor: dict[str, Any]) -> None:
     async with httpx.AsyncClient() as client:
         query, rows, started = "limit=500&offset=0", 0, time.perf_counter()
         while True:
-            answer = (await client.get(f"{vendor['url']}/site/leads?{query}", headers={"Authorization": vendor["token"]})).json()
+            answer = (
+                await client.get(f"{vendor['url']}/site/leads?{query}", headers={"Authorization": vendor["token"]})
+            ).json()
             rows += len(answer["leads"])
             following = (answer.get("paging") or {}).get("next")
             if not following or not answer["leads"]:

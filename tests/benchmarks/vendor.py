@@ -40,7 +40,9 @@ async def main(vendor: str, people: int) -> None:
         )
         sandbox.assign(lead, "primary", agent)
     async with serve({vendor: sandbox}) as served:
-        print(json.dumps({"url": served.urls[vendor], "control": served.control_url, "token": sandbox.token}), flush=True)
+        print(
+            json.dumps({"url": served.urls[vendor], "control": served.control_url, "token": sandbox.token}), flush=True
+        )
         await asyncio.to_thread(sys.stdin.read)
 
 

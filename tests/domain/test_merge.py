@@ -106,6 +106,25 @@ def test_two_different_values_at_first_contact_are_a_conflict():
     assert merged.conflicts[0].base is None
 
 
+def test_first_contact_is_compared_with_what_the_vendor_shows():
+    """Its own spelling, and its primary where ours has a set only, are what it should show."""
+    merged = read({"labels": frozenset({"hot"})}, None, {"labels": frozenset({"HOT"})}, table=LOSSY)
+    assert merged.changes == ()
+    phones = frozenset({Phone("+1", "cell"), Phone("+2", "home")})
+    merged = read({"phones": phones}, None, {"phone": "+2", "phones": frozenset({Phone("+2")})}, table=LOSSY)
+    assert merged.fields == {"phones": phones, "phone": "+2"}
+    assert merged.conflicts == ()
+
+
+def test_a_primary_derived_from_a_set_becomes_ours_when_it_is_said():
+    """The vendor should show the only number as its primary, and now somebody says that it is."""
+    lead = {"phones": frozenset({Phone("+1", "cell")})}
+    merged = read(lead, {}, {"phone": "+1", "phones": frozenset({Phone("+1")})}, table=LOSSY)
+    assert merged.fields == {**lead, "phone": "+1"}
+    merged = read(lead, {"phone": "+9"}, {"phone": "+1", "phones": frozenset({Phone("+1")})}, table=LOSSY)
+    assert merged.fields == {**lead, "phone": "+1"}
+
+
 def test_what_a_vendor_cannot_show_is_not_filled_over():
     """Ours has a stage this vendor has no word for; its own word is a conflict, not a blank to fill."""
     merged = read({"stage": "lost"}, None, {"stage": "new"}, table=LOSSY, by=said("alpha", 50, "stage"))

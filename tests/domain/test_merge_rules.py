@@ -50,6 +50,22 @@ def test_addresses_complete_each_other_at_first_contact():
     assert outcomes(against) == [("address", "newest", "theirs")]
 
 
+def test_an_owned_address_is_not_completed_by_others():
+    """A standing rule guards the address as a whole, its blanks included."""
+    owned = {"address": {"rule": "owner", "connection": "alpha"}}
+    merged = read({"city": "Austin"}, None, {"city": "Austin", "street": "1 Main St"}, rules=owned)
+    assert merged.fields == {"city": "Austin"}
+    assert outcomes(merged) == [("address", "owner", "ours")]
+
+
+def test_a_component_cut_by_the_vendor_stays_whole_when_another_changes():
+    """The street looks like ours there; only the city moves."""
+    lead = {"street": "1234 Long Avenue", "city": "Austin"}
+    shown = {"street": "1234 Lon", "city": "Austin"}
+    merged = read(lead, shown, {**shown, "city": "Waco"}, table=LOSSY)
+    assert merged.fields == {"street": "1234 Long Avenue", "city": "Waco"}
+
+
 def test_a_component_blanked_alone_stays():
     """Taking only the postal code away is a blank; with "clears" it is an edit."""
     theirs = {n: v for n, v in HOME.items() if n != "postal_code"}
@@ -195,6 +211,23 @@ def test_a_primary_taken_out_of_its_set_is_replaced_by_the_smallest_left():
     """Where the vendor names no primary of its own, the removal stands."""
     merged = read(BOTH, BOTH, {"emails": frozenset({"b@x.org"})}, told=frozenset({"emails"}))
     assert merged.fields == {"email": "b@x.org", "emails": frozenset({"b@x.org"})}
+
+
+def test_a_derived_primary_gives_way_to_a_named_one():
+    """Nobody chose it, so it has no moment: even an older word beats it."""
+    derived = read(BOTH, BOTH, {"emails": frozenset({"b@x.org"})}, told=frozenset({"emails"}))
+    assert derived.provenance["email"].point is None
+    named = read(derived.fields, {"email": "a@x.org"}, {"email": "c@x.org"}, by=derived.provenance, at=1, since=None)
+    assert named.fields["email"] == "c@x.org"
+
+
+def test_a_primary_a_rule_has_just_confirmed_returns_to_its_set():
+    """Ours is newer than the record that replaced it: the primary stays, and so it stays in the set."""
+    base = {"emails": frozenset({"a@x.org"})}
+    theirs = {"email": "c@x.org", "emails": frozenset({"c@x.org"})}
+    merged = read({**base, "email": "a@x.org"}, base, theirs, by=said("alpha", 50, "email", "emails"))
+    assert merged.fields == {"email": "a@x.org", "emails": frozenset({"a@x.org", "c@x.org"})}
+    assert outcomes(merged) == [("email", "newest", "ours")]
 
 
 def test_a_primary_still_shown_as_primary_returns_to_its_set():

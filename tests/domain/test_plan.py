@@ -103,7 +103,9 @@ def test_labels_come_off_in_a_call_of_their_own_after_they_go_on() -> None:
 
 def test_the_same_label_in_another_spelling_is_no_difference() -> None:
     """Labels match folded; nobody's spelling is corrected over the wire."""
-    assert moves(plan({**ANN, "labels": frozenset({"Hot Lead"})}, link({**ANN, "labels": frozenset({"hot lead"})}))) == []
+    assert (
+        moves(plan({**ANN, "labels": frozenset({"Hot Lead"})}, link({**ANN, "labels": frozenset({"hot lead"})}))) == []
+    )
 
 
 def test_a_blank_is_not_written_unless_the_config_says_so() -> None:
@@ -156,7 +158,7 @@ def test_a_lead_without_a_link_is_created_with_all_that_travels() -> None:
 
 
 def test_a_lead_that_lacks_what_the_vendor_needs_is_reported() -> None:
-    """"cannot create: missing email" instead of a request that must fail."""
+    """ "cannot create: missing email" instead of a request that must fail."""
     planned = plan({"first_name": "Ann"}, link({}, "there"))
     assert moves(planned) == []
     assert planned.not_carried[0].reason == "cannot create: missing email"

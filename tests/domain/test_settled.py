@@ -38,6 +38,23 @@ def test_a_written_value_that_is_shown_is_confirmed():
     assert (merged.pending, merged.settled, merged.changes) == ({}, {}, ())
 
 
+def test_a_value_stored_after_all_is_settled_no_longer():
+    """The vendor once made something else of it; now it shows it as it is."""
+    lead = {"first_name": "Rob"}
+    before = {"first_name": {"wanted": "Rob"}}
+    merged = read(lead, lead, lead, settled=before, pending={"first_name": Pending("Rob", "Ro")})
+    assert merged.settled == {}
+
+
+def test_a_later_record_time_says_nothing_of_a_field_that_does_not_move_it():
+    """Somebody edited something after our write; the name, which moves no time, is still a cut one."""
+    lead = {"first_name": "Bartholomew"}
+    asked = {"first_name": Pending("Bartholomew", "Bob", minutes(9))}
+    merged = read(lead, lead, {"first_name": "Bart"}, pending=asked, untimed=frozenset({"first_name"}))
+    assert merged.fields == lead
+    assert merged.settled == {"first_name": {"wanted": "Bartholomew"}}
+
+
 def test_an_edit_after_our_write_is_taken():
     """Something else altogether, or a time certainly after our write: a person was faster than our reading."""
     lead = {"first_name": "Robert"}
@@ -102,6 +119,7 @@ def test_an_email_a_vendor_did_not_take_is_settled_and_a_persons_new_one_is_adde
         ("first_name", "Bartholomew", "Bob", "Bob", True),
         ("first_name", "Bartholomew", "Bob", None, True),
         ("first_name", None, "Bob", "Bob", True),
+        ("stage", None, None, "new", True),
         ("first_name", "Bartholomew", "Bob", "Bert", False),
         ("first_name", "Bob", "Rob", "Bobby", False),
         ("first_name", None, "Bob", "Bert", False),
@@ -142,7 +160,10 @@ def test_what_a_vendor_plausibly_makes_of_a_value(name: str, wanted: Any, before
     ],
 )
 def test_a_record_time_certainly_after_our_write_means_an_edit(
-    at: Any, uncertainty_s: float, timed: bool, settled: bool  # noqa: FBT001
+    at: Any,
+    uncertainty_s: float,
+    timed: bool,  # noqa: FBT001
+    settled: bool,  # noqa: FBT001
 ):
     """Unless the time is within its uncertainty, or does not move with this field."""
     moment = Interval(None if at is None else minutes(at), uncertainty_s)

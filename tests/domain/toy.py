@@ -1,7 +1,7 @@
 """Two made-up vendors as lens tables, for the tests of the domain.
 
-`LOSSLESS` carries everything verbatim. `LOSSY` loses in every way a real vendor does: names are cut to 8
-characters, labels to 6 and compared without case, one phone without its kind, one email, no country, and
+`LOSSLESS` carries everything verbatim. `LOSSY` loses in every way a real vendor does: names and streets are cut to
+8 characters, labels to 6 and compared without case, one phone without its kind, one email, no country, and
 only three words for stages, one of them for two of ours.
 """
 
@@ -22,6 +22,7 @@ from syncd.domain.rules import RuleBook
 T0 = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 NAME_MAX = 8
 LABEL_MAX = 6
+STREET_MAX = 8
 WORDS = {"new": "Fresh", "attempted": "Tried", "contacted": "Tried", "closed": "Sold"}
 READ_AS = {"Fresh": "new", "Tried": "attempted", "Sold": "closed"}
 PLAIN = (
@@ -138,7 +139,8 @@ LOSSY = LensTable(
         _cut("last_name", NAME_MAX),
         Lens(("email", "emails"), _get_email, _squeeze_email, lambda w, _p: {"mail": w.get("email", "")}),
         Lens(("phones", "phone"), _get_phones, _squeeze_phones, lambda w, _p: {"tel": _squeeze_phones(w, {})["phone"]}),
-        *(_plain(name) for name in ("street", "city", "postal_code", "text_opt_out")),
+        _cut("street", STREET_MAX),
+        *(_plain(name) for name in ("city", "postal_code", "text_opt_out")),
         Lens(("stage",), _get_stage, _squeeze_stage, _put_stage),
         Lens(
             ("labels",),

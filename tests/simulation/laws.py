@@ -163,8 +163,12 @@ def _standing(evidence: Evidence, person: Person, name: str) -> list[Edit]:
 def _ruled_out(evidence: Evidence, edit: Edit) -> bool:
     """Whether a conflict or a journal row names the rule by which this value lost, and there was a rival for it."""
     ledger = evidence.world.ledger
+    # A record that syncd made has a stage and an owner that the vendor picked: rivals nobody typed.
+    typed_on = {(e.vendor, e.lead) for e in ledger.edits if e.person == edit.person and e.field == edit.field}
+    records = [place for place, owner in evidence.world.owner.items() if owner == edit.person]
     rivals = [r for r in ledger.of(edit.person, edit.field) if r is not edit and (r.vendor, r.lead) != (edit.vendor, edit.lead)]
-    if all(ledger.separated(r, edit) for r in rivals):
+    made = edit.field in {"stage", "primary"} and any(place not in typed_on for place in records)
+    if not made and all(ledger.separated(r, edit) for r in rivals):
         return False
     nodes = evidence.nodes(edit.person)
     family = {edit.field, "address"} if edit.field in ADDRESS else {f"assignment.{edit.field}", edit.field}

@@ -91,6 +91,8 @@ class Trouble:
         self._crashes, self._faults = scenario.stream("crashes"), scenario.stream("faults")
         self._races, self._latency = scenario.stream("races"), scenario.stream("latency")
         self.place: Sent | None = None
+        answers = world.sandboxes["chime"].switches
+        self._framed = {answers["create_answer"], answers["note_answer"]} <= {"object", "wrapped", "empty"}
 
     def deadly(self, place: str) -> bool:
         """Whether syncd dies here."""
@@ -113,6 +115,8 @@ class Trouble:
         for kind, share in FAULTS[moment].items():
             draw -= share * (WRITE_TROUBLE if ask.write else 1)
             if draw < 0:
+                if kind == "half" and ask.write and not self._framed:
+                    kind = "drop"  # half a number is a number
                 self.counts["faults"] += 1
                 self.counts[f"fault {kind} {moment}"] += 1
                 return Fault(kind, delay_s=self._faults.choice((0.2, 3.0)))  # type: ignore[arg-type]

@@ -142,9 +142,7 @@ class ChimeAdapter:
         # True would send mail to the agent and to the lead.
         return {**body, "leadAlert": False, "welcomeEmail": False}, roles
 
-    async def update_lead(
-        self, external_id: str, wanted: Fields, changed: frozenset[str], present: Remote
-    ) -> Written:
+    async def update_lead(self, external_id: str, wanted: Fields, changed: frozenset[str], present: Remote) -> Written:
         """Write the changed fields in one call, roles other than the owner in a second."""
         payload = present.payload
         body = self.lenses.write(wanted, changed, payload)

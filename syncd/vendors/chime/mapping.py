@@ -186,9 +186,7 @@ def _address() -> Lens:
 def _changed_address(fragment: dict[str, Any], changed: frozenset[str], present: Payload) -> dict[str, Any]:
     """Only the parts that change; all of them when the address was shown from a property until now."""
     from_property = not any(_flat_address(present).values()) and any(_mail_property(present).values())
-    return {
-        key: fragment[key] for name, key in ADDRESS.items() if name in changed or (from_property and fragment[key])
-    }
+    return {key: fragment[key] for name, key in ADDRESS.items() if name in changed or (from_property and fragment[key])}
 
 
 def _stage(stages: Stages) -> Lens:

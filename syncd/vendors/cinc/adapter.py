@@ -206,9 +206,7 @@ class CincAdapter:
             external_id = found.rows[0].external_id
         return Written(external_id, existed=answer.status != CREATED)
 
-    async def update_lead(
-        self, external_id: str, wanted: Fields, changed: frozenset[str], present: Remote
-    ) -> Written:
+    async def update_lead(self, external_id: str, wanted: Fields, changed: frozenset[str], present: Remote) -> Written:
         """Write the changed fields: a new address first and by itself, then all others in one call."""
         payload = await self._payload(external_id, present)
         body = self._body(wanted, changed, payload)

@@ -109,9 +109,7 @@ def updated(payload: Mapping[str, Any]) -> datetime | None:
 class Walk:
     """Walks of one connection's leads."""
 
-    def __init__(
-        self, client: Client, clock: Clock, rows: LeadRows, overlap: timedelta, refused: set[str]
-    ) -> None:
+    def __init__(self, client: Client, clock: Clock, rows: LeadRows, overlap: timedelta, refused: set[str]) -> None:
         """``refused``: search terms this site answered with a 400; shared with the adapter's memory."""
         self._client, self._clock, self._rows = client, clock, rows
         self._overlap, self._refused = overlap, refused

@@ -88,9 +88,7 @@ class Watch:
 
     def blanked(self, external_id: str, payload: Payload) -> bool:
         """Whether some object we wrote into lost everything we left out of it. Stops watching the lead."""
-        return any(
-            all(_blank(_at(payload, path)) for path in paths) for paths in self._left_out.pop(external_id, [])
-        )
+        return any(all(_blank(_at(payload, path)) for path in paths) for paths in self._left_out.pop(external_id, []))
 
 
 def _left_out(present: Payload, body: Mapping[str, Any], at: tuple[str, ...] = ()) -> Iterator[list[tuple[str, ...]]]:

@@ -55,6 +55,7 @@ async def test_a_next_is_sent_back_with_the_limit_and_without_an_offset():
 @pytest.mark.parametrize("wrap", [lambda rows: rows, lambda rows: {"paging": {"limit": "500"}, "leads": rows}])
 async def test_a_full_page_without_a_next_is_asked_once_more_by_offset(wrap: Any):
     """Also a bare list; the empty page ends it."""
+
     def answers(asked: Asked) -> Answer:
         at = int(asked.query.get("offset", 0))
         return 200, wrap(FULL[at : at + int(asked.query["limit"])])

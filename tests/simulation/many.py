@@ -1,0 +1,81 @@
+"""Many runs: over several processes, each with a server of its own; failures shrunk and told."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+from tests.simulation.databases import Fresh, server
+from tests.simulation.run import Outcome, full_check, play
+from tests.simulation.scenario import Scenario
+
+FLOORS = {"conflicts": 50, "crash after create": 30, "note races": 30}
+"""How much of what there must have been in a hundred seeds."""
+SHRINK_MAX = 12
+SHOWN_MAX = 8
+SHARE = 10
+"""Seeds one process takes at a time."""
+
+
+def many(seeds: range, processes: int, *, floors: bool) -> int:
+    """Many seeds over several processes."""
+    total: Counter[str] = Counter()
+    failed: list[str] = []
+    started = time.monotonic()
+    shares = [seeds[start : start + SHARE] for start in range(0, len(seeds), SHARE)]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        done = 0
+        for outcomes in pool.map(_share, shares):
+            for counts, text in outcomes:
+                total += counts
+                failed += [text] if text else []
+            done += len(outcomes)
+            print(f"{done}/{len(seeds)} seeds, {len(failed)} failed, {time.monotonic() - started:.0f} s", flush=True)
+    print(", ".join(f"{name} {number}" for name, number in sorted(total.items())))
+    print("\n".join(failed[:SHOWN_MAX]))
+    if len(failed) > SHOWN_MAX:
+        print(f"and {len(failed) - SHOWN_MAX} more failures")
+    thin = [f"{name}: {total[name]} of {floor}" for name, floor in FLOORS.items() if total[name] < floor]
+    if floors and thin:
+        print(f"too little happened: {', '.join(thin)}")
+    return bool(failed) or (floors and bool(thin))
+
+
+def _share(seeds: range) -> list[tuple[Counter[str], str]]:
+    """Some seeds in one process, on one server."""
+    with server() as fresh:
+        return [_tried(Scenario.of(seed), fresh) for seed in seeds]
+
+
+def _tried(scenario: Scenario, fresh: Fresh) -> tuple[Counter[str], str]:
+    outcome = guarded(scenario, fresh, whole=True)
+    return outcome.counts, _told(outcome, fresh) if outcome.complaints else ""
+
+
+def guarded(scenario: Scenario, fresh: Fresh, *, whole: bool = False) -> Outcome:
+    """A run; whatever breaks in it is a complaint."""
+    try:
+        if whole:
+            return full_check(scenario, fresh)
+        with fresh() as database:
+            return play(scenario, database)
+    except Exception:  # noqa: BLE001 -- any failure of the engine is a finding
+        lines = traceback.format_exc().strip().splitlines()
+        return Outcome(scenario, complaints=["the engine broke:\n" + "\n".join(lines[-24:])])
+
+
+def _told(outcome: Outcome, fresh: Fresh) -> str:
+    """A failure in words: the smallest variation that still fails, and how to see it."""
+    smallest = outcome
+    for tried in outcome.scenario.smaller()[:SHRINK_MAX]:
+        again = guarded(tried, fresh)
+        if again.complaints:
+            smallest = again
+            break
+    rest = smallest.complaints[SHOWN_MAX:]
+    lines = [f"seed {outcome.scenario.seed}: {len(outcome.complaints)} complaints; again: {smallest.scenario.command}"]
+    lines += [f"    {line}" for line in smallest.complaints[:SHOWN_MAX]]
+    return "\n".join(lines + ([f"    and {len(rest)} more"] if rest else []))
