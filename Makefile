@@ -40,7 +40,7 @@ format: $(READY) ## Format the code and mend what can be mended by rule.
 	$(BIN)/ruff format .
 
 simulate: $(READY) ## Run the engine against simulated vendors, people, faults and crashes.
-	$(BIN)/syncd simulate $(ARGS)
+	$(BIN)/python -m tests.simulation $(ARGS)
 
 bench: $(READY) ## Print the benchmarks.
 	$(BIN)/pytest tests/benchmarks -o python_files='bench_*.py' -p no:randomly -p no:xdist -s $(ARGS)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from syncd.domain.errors import ConfigError, DatabaseError, UsageError
 from syncd.engine.connection import Connection, Progress, silent
-from syncd.engine.run import Engine
 from syncd.ports.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from syncd.domain.merge import Policy
     from syncd.domain.rules import RuleBook
+    from syncd.engine.run import Engine
     from syncd.ports.vendor import Capabilities
     from syncd.settings import BaseConnection, Settings
     from syncd.store.database import Database
@@ -72,6 +72,8 @@ async def open_syncd(
     transports  connection → transport, for sandboxes in the same process.
     Raises ConfigError, UsageError, DatabaseError.
     """
+    from syncd.engine.run import Engine
+
     check_connections(settings, only)
     clock = clock or SystemClock()
     async with open_store(settings) as (database, store), AsyncExitStack() as stack:

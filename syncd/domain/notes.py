@@ -17,6 +17,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+BODY_CHARS_MAX = 100_000
+"""A longer text is no note a person typed: it would be more numbered parts than anybody reads."""
 DEFAULT_TEMPLATE = "[{origin} · {author} · {time}{kind} · {ref}{part}]"
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PATTERNS = {

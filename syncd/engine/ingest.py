@@ -402,7 +402,9 @@ class Ingest:
             )
             for change in merged.changes
         ]
-        graph.batch.conflicts += [self._conflict(lead.id, found, now) for found in merged.conflicts]
+        graph.batch.conflicts += [
+            self._conflict(lead.id, found, now) for found in merged.conflicts if _worth_telling(found)
+        ]
 
     def _conflict(self, lead: int, found: ConflictFound, now: datetime) -> Conflict:
         return Conflict(
@@ -420,6 +422,11 @@ class Ingest:
             theirs_origin=found.theirs_origin.to_json(),
             evidence=found.evidence,
         )
+
+
+def _worth_telling(found: ConflictFound) -> bool:
+    """Two records' dates of registration always differ at first contact; nobody typed either of them."""
+    return not (found.rule == "earliest" and found.base is None)
 
 
 def _plain(value: object) -> object:

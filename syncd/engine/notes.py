@@ -138,6 +138,8 @@ class NoteIngest:
         key = (self._connection.name, KIND, remote.external_id)
         try:
             reading = self._connection.adapter.read_note(remote)
+            if len(reading.text) > notes.BODY_CHARS_MAX:
+                raise UnreadableError(f"a note of more than {notes.BODY_CHARS_MAX} characters")
         except UnreadableError as error:
             page.batch.quarantine.append(Quarantined(*key, str(error), remote.payload, self._clock.now()))
             return

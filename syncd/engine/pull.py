@@ -8,6 +8,8 @@ in turn, for the leads whose notes were read longest ago.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from syncd.engine.connection import Connection, Progress
     from syncd.ports.clock import Clock
     from syncd.ports.store import ConnectionState, HeldPlan, Store
+    from syncd.ports.vendor import Page
 
 STREAM = "leads"
 WALKED = frozenset({"fields", "stage", "labels", "assignments"})
@@ -73,7 +76,7 @@ async def pull(
     result, seen, complete = Pulled(), set[int](), False
     parsed: list[str] = []
     gone: list[str] = []
-    async for page in adapter.leads(None if depth.walk and cursor is None else cursor, full=depth.walk):
+    async for page in _ahead(adapter.leads(None if depth.walk and cursor is None else cursor, full=depth.walk)):
         done = await ingest.page(page, STREAM, thorough=depth.all_notes)
         result.pulled += done.pulled
         result.touched |= done.touched
@@ -100,6 +103,18 @@ async def pull(
             batch.connection = replace(batch.connection, last_pull=now, last_full=full_now)
         await tx.save(batch, run=run)
     return result
+
+
+async def _ahead(pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
+    """The pages, each next one asked for while the last one is taken in: vendor and database work at once."""
+    coming = asyncio.ensure_future(anext(pages, None))
+    try:
+        while (page := await coming) is not None:
+            coming = asyncio.ensure_future(anext(pages, None))
+            yield page
+    finally:
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
 
 
 async def _pull_unseen(store: Store, clock: Clock, connection: Connection, parsed: list[str]) -> int:

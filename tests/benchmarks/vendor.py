@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from datetime import datetime, timedelta
 
 from syncd.ports.clock import SystemClock
 from syncd.sandbox import SANDBOXES
@@ -17,13 +18,25 @@ from syncd.sandbox.data import People
 from syncd.sandbox.server import serve
 
 
+class Backdated(SystemClock):
+    """A clock that can be put back, so that these people were typed in over a month."""
+
+    back = timedelta(days=30)
+
+    def now(self) -> datetime:
+        """The present moment, or one in the past."""
+        return super().now() - self.back
+
+
 async def main(vendor: str, people: int) -> None:
     """Fill the sandbox, serve it, wait for the end of standard input."""
-    sandbox = SANDBOXES[vendor](SystemClock())
+    clock = Backdated()
+    sandbox = SANDBOXES[vendor](clock)
     sandbox.switches["limit"] = 1_000_000
     agent = sandbox.add_agent("rebecca@example.com", "Rebecca", "Wood")
     supply = iter(People(seed=7))
-    for _ in range(people):
+    for number in range(people):
+        clock.back = timedelta(days=30) * (people - number) / people
         person = next(supply)
         lead = sandbox.add_person(
             first_name=person.first_name,
@@ -39,6 +52,7 @@ async def main(vendor: str, people: int) -> None:
             labels=list(person.labels),
         )
         sandbox.assign(lead, "primary", agent)
+    clock.back = timedelta()
     async with serve({vendor: sandbox}) as served:
         print(
             json.dumps({"url": served.urls[vendor], "control": served.control_url, "token": sandbox.token}), flush=True

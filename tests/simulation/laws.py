@@ -216,16 +216,22 @@ def notes(evidence: Evidence) -> Iterator[str]:
     """Every note is on each record of its lead exactly once, whole, in the words that were typed there last."""
     world = evidence.world
     for person in evidence.settled_people():
-        typed = [note for note in world.ledger.notes if note.person == person.index and not world.ledger.buried(note)]
+        typed = [note for note in world.ledger.notes if note.person == person.index]
+        buried = {note.seq for note in typed if world.ledger.buried(note)}
         for vendor in VENDORS:
             if (person.index, vendor) not in evidence.views or not evidence.live(person, vendor):
                 continue
             lead = person.records[vendor]
-            yield from _notes_of(person, vendor, lead, typed, world.notes(vendor, lead))
+            yield from _notes_of(person, vendor, lead, typed, world.notes(vendor, lead), buried)
 
 
 def _notes_of(
-    person: Person, vendor: str, lead: str, typed: list[TypedNote], shown: list[tuple[str, str]]
+    person: Person,
+    vendor: str,
+    lead: str,
+    typed: list[TypedNote],
+    shown: list[tuple[str, str]],
+    buried: set[int],
 ) -> Iterator[str]:
     place = f"person {person.index} in {vendor} {lead}"
     own = {note.note: note for note in typed if (note.vendor, note.lead) == (vendor, lead)}
@@ -249,11 +255,16 @@ def _notes_of(
         if vendor not in note.gone and note.note not in dict(shown):
             yield f"{place}: the note {note.note} typed there is gone"
     foreign = [note for note in typed if (note.vendor, note.lead) != (vendor, lead)]
-    yield from _copies(place, vendor, foreign, ["".join(body_of(p[n]) for n in sorted(p)) for p in copies.values()])
+    yield from _copies(place, vendor, foreign, ["".join(body_of(p[n]) for n in sorted(p)) for p in copies.values()], buried)
 
 
-def _copies(place: str, vendor: str, foreign: list[TypedNote], bodies: list[str]) -> Iterator[str]:
-    """Match the copies with what they are copies of; Chime's follow edits, CINC's cannot."""
+def _copies(
+    place: str, vendor: str, foreign: list[TypedNote], bodies: list[str], buried: set[int]
+) -> Iterator[str]:
+    """Match the copies with what they are copies of; Chime's follow edits, CINC's cannot.
+
+    What was typed on a record that was deleted soon after may have been carried or not.
+    """
     left = Counter(bodies)
     for note in foreign:
         versions = [body_of(text) for text in note.versions]
@@ -264,7 +275,7 @@ def _copies(place: str, vendor: str, foreign: list[TypedNote], bodies: list[str]
         hit = next((text for text in accepted if left[text]), None)
         if hit is not None:
             left[hit] -= 1
-        elif not note.gone:
+        elif not note.gone and note.seq not in buried:
             yield f"{place}: no copy of the note {note.note} typed in {note.vendor} ({len(newest)} characters)"
     for text, times in left.items():
         if times:

@@ -33,7 +33,7 @@ class Scenario:
     def of(cls, seed: int) -> Scenario:
         """The run of a seed: its size is drawn too."""
         rng = random.Random(f"{seed}:size")
-        return cls(seed, people=rng.randint(5, 11), rounds=rng.randint(2, 5))
+        return cls(seed, people=rng.randint(4, 9), rounds=rng.randint(2, 4))
 
     @property
     def lofty(self) -> bool:

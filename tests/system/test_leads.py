@@ -1,4 +1,4 @@
-"""`syncd leads`, `conflicts` and `status` as processes: the documented JSON, and the answers a person is looking for."""
+"""`syncd leads`, `conflicts` and `status` as processes: the documented JSON, and the answers a person looks for."""
 
 from __future__ import annotations
 
@@ -124,9 +124,7 @@ def test_a_decided_conflict_is_listed_with_its_reason(synced: Town):
     assert synced.syncd("conflicts", "resolve", str(row["id"]), "ours").code == 2
 
 
-@pytest.mark.parametrize(
-    ("choice", "becomes"), [(["ours"], None), (["theirs"], None), (["--value", "Byron-King"], "Byron-King")]
-)
+@pytest.mark.parametrize(("choice", "becomes"), [(["theirs"], None), (["--value", "Byron-King"], "Byron-King")])
 def test_a_parked_conflict_waits_for_a_person(synced: Town, choice: list[str], becomes: str | None):
     """With the rule "manual" neither value is pushed and sync ends with 3; decided, the value goes everywhere."""
     manual = synced.rewrite("[database]", MANUAL)

@@ -327,7 +327,11 @@ def _labels() -> Lens:
             return {}
         return {"tagsAdd": new} if present else {"tags": new}
 
-    return Lens(("labels",), get, squeeze, put, loss=f"cut to {LABEL_MAX} characters")
+    def element(name: str) -> str:
+        # Two long labels that are cut alike are one tag: taking it off takes off both.
+        return fold(cut(text(name), LABEL_MAX))
+
+    return Lens(("labels",), get, squeeze, put, element=element, loss=f"cut to {LABEL_MAX} characters")
 
 
 def _assignments(options: Options) -> list[Lens]:
