@@ -97,18 +97,23 @@ def slices(body: str, room: int) -> list[str]:
     return [*pieces, rest]
 
 
-def texts(header: Header, body: str, limit: int, template: str = DEFAULT_TEMPLATE) -> list[str]:
-    """The texts to store for one note at a vendor that takes ``limit`` characters (0: any number)."""
+def texts(
+    header: Header, body: str, limit: int, template: str = DEFAULT_TEMPLATE, *, parts_min: int = 1
+) -> list[str]:
+    """The texts to store for one note at a vendor that takes ``limit`` characters (0: any number).
+
+    parts_min  how many notes it is there already: one that became shorter keeps them, the last ones say nothing
+    """
     whole = f"{render(header, template)}\n{body}"
-    if not limit or _units(whole) <= limit:
+    if not limit or (_units(whole) <= limit and parts_min <= 1):
         return [whole]
     numbered = Header(header.origin, header.author, header.time, header.kind, header.note, 99, 99)
     room = limit - _units(render(numbered, template)) - 1
     pieces = slices(body, room)
+    pieces += [""] * (parts_min - len(pieces))
     return [
         render(Header(header.origin, header.author, header.time, header.kind, header.note, part, len(pieces)), template)
-        + "\n"
-        + piece.strip()
+        + (f"\n{piece.strip()}" if piece.strip() else "")
         for part, piece in enumerate(pieces, start=1)
     ]
 
@@ -119,10 +124,13 @@ def same(one: str, other: str) -> bool:
 
 
 def replace_piece(body: str, room: int, part: int, text: str) -> str:
-    """The body after a person changed piece ``part`` (1…) to ``text``; the white space around it stays."""
+    """The body after a person changed piece ``part`` (1…) to ``text``; the white space around it stays.
+
+    What is written into a part beyond the last piece (see `texts`) is added at the end.
+    """
     pieces = slices(body, room)
     if not 1 <= part <= len(pieces):
-        return body
+        return f"{body}\n{text.strip()}" if text.strip() else body
     old = pieces[part - 1]
     lead, trail = old[: len(old) - len(old.lstrip())], old[len(old.rstrip()) :]
     pieces[part - 1] = f"{lead}{text.strip()}{trail}"

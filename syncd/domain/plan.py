@@ -384,7 +384,9 @@ def _notes(subject: Subject, target: Target, external_id: str | None, missed: li
     if target.directions.get("notes", "both") not in {"both", "write"}:
         return
     there = {(link.node, link.part): link for link in subject.note_links if link.connection == target.connection}
-    at_home = {link.node for link in subject.note_links if link.connection == target.connection and not link.part}
+    parts: dict[int | None, int] = {}
+    for node, part in there:
+        parts[node] = max(parts.get(node, 1), part)
     for note in subject.notes:
         if note.deleted:
             continue
@@ -393,13 +395,11 @@ def _notes(subject: Subject, target: Target, external_id: str | None, missed: li
             if home is not None and home.state == "live":
                 yield from _edit(subject, target, home, _note_operation(subject, target, note, external_id), missed)
             continue
-        texts = notes.texts(note_header(note, target), note.body, target.can.note_max, target.note_header)
-        parted = len(texts) > 1
-        if parted and note.id in at_home:
-            missed.append(NotCarried(target.connection, subject.id, "notes", "grew too long for the one note it is"))
-            continue
+        header, can = note_header(note, target), target.can
+        texts = notes.texts(header, note.body, can.note_max, target.note_header, parts_min=parts.get(note.id, 1))
         for number, text in enumerate(texts, start=1):
-            part = number if parted else 0
+            # A note that was one and outgrew it goes on as the first part, and keeps its place.
+            part = 0 if number == 1 and (len(texts) == 1 or (note.id, 0) in there) else number
             operation = _note_operation(subject, target, note, external_id, part, text)
             link = there.get((note.id, part))
             if link is None:
@@ -442,7 +442,7 @@ def _edit(
     subject: Subject, target: Target, link: _Link, wanted: Operation, missed: list[NotCarried]
 ) -> Iterator[Operation]:
     shown = link.base.get("text")
-    if not isinstance(shown, str) or notes.same(_body(shown, target), _body(wanted.text, target)):
+    if not isinstance(shown, str) or _alike(shown, wanted.text, target):
         return
     settled = link.settled.get("text")
     if settled is not None and settled.get("wanted") == wanted.text:
@@ -453,7 +453,10 @@ def _edit(
     yield replace(wanted, action="update", external_id=link.external_id, fields={"body": (shown, wanted.text)})
 
 
-def _body(text: str, target: Target) -> str:
-    """A text without its header: a name that changed in a header is no reason to write a note again."""
-    header, body = notes.parse(text, target.note_header)
-    return text if header is None else body
+def _alike(one: str, other: str, target: Target) -> bool:
+    """Same words, same part: a name that changed in a header is no reason to write a note again."""
+    header, body = notes.parse(one, target.note_header)
+    other_header, other_body = notes.parse(other, target.note_header)
+    if header is not None and other_header is not None and header.parts != other_header.parts:
+        return False
+    return notes.same(one if header is None else body, other if other_header is None else other_body)

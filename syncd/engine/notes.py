@@ -137,9 +137,7 @@ class NoteIngest:
     def _row(self, page: _Page, node: int, lead_id: str, listing: NoteListing, remote: Remote) -> None:
         key = (self._connection.name, KIND, remote.external_id)
         try:
-            reading = self._connection.adapter.read_note(remote)
-            if len(reading.text) > notes.BODY_CHARS_MAX:
-                raise UnreadableError(f"a note of more than {notes.BODY_CHARS_MAX} characters")
+            reading = self._read(remote)
         except UnreadableError as error:
             page.batch.quarantine.append(Quarantined(*key, str(error), remote.payload, self._clock.now()))
             return
@@ -162,6 +160,13 @@ class NoteIngest:
             page.batch.dirty.add(node)
             return
         self._new(page, node, lead_id, remote, reading, reading.text if ours is not None else body, mark)
+
+    def _read(self, remote: Remote) -> NoteReading:
+        """A note as the vendor shows it. Raises UnreadableError, also for what no person can have typed."""
+        reading = self._connection.adapter.read_note(remote)
+        if len(reading.text) > notes.BODY_CHARS_MAX:
+            raise UnreadableError(f"a note of more than {notes.BODY_CHARS_MAX} characters")
+        return reading
 
     def _is_ours(self, intent: Intent, node: int, text: str) -> bool:
         wanted = intent.fingerprint.get("text")
@@ -265,12 +270,13 @@ class NoteIngest:
         if note.origin == self._connection.name:
             return reading.text
         text = reading.text if header is None else body
-        if not link.part:
+        part = link.part or (header.part if header is not None else 0) or _part_of(link, self._connection.note_header)
+        if not part:
             return text
         plain = header or notes.Header(note.origin, note.author_name, "", note.kind, note.id)
         whole = replace(plain, part=0, parts=0)
         room = notes.room_for(whole, self._connection.adapter.capabilities.note_max, self._connection.note_header)
-        return notes.replace_piece(note.body, room, link.part, text)
+        return notes.replace_piece(note.body, room, part, text)
 
     def _gone(self, page: _Page, node: int, lead_id: str, listing: NoteListing) -> None:
         """Notes missing from a complete listing: tombstoned here, left alone elsewhere.
@@ -301,6 +307,13 @@ class NoteIngest:
                     link.external_id,
                 )
             )
+
+
+def _part_of(link: Link, template: str) -> int:
+    """Which part the text was before somebody took its header away; 0 if it was whole."""
+    shown = link.base.get("text")
+    header, _ = notes.parse(shown, template) if isinstance(shown, str) else (None, "")
+    return header.part if header is not None else 0
 
 
 def _ids(listings: Mapping[str, NoteListing]) -> list[str]:

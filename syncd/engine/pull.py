@@ -19,14 +19,17 @@ from syncd.engine.ingest import Ingest
 from syncd.engine.notes import NoteIngest
 from syncd.engine.settle import settle_gone
 from syncd.ports.store import Batch
+from syncd.ports.vendor import Page
 
 if TYPE_CHECKING:
     from syncd.engine.connection import Connection, Progress
     from syncd.ports.clock import Clock
     from syncd.ports.store import ConnectionState, HeldPlan, Store
-    from syncd.ports.vendor import Page
 
 STREAM = "leads"
+PAGES_AHEAD = 4
+ROWS_AT_ONCE = 500
+"""How many rows one transaction takes; a vendor's larger page is taken as it comes."""
 WALKED = frozenset({"fields", "stage", "labels", "assignments"})
 """What an incremental read must cover to replace a walk."""
 
@@ -106,15 +109,48 @@ async def pull(
 
 
 async def _ahead(pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
-    """The pages, each next one asked for while the last one is taken in: vendor and database work at once."""
-    coming = asyncio.ensure_future(anext(pages, None))
+    """The vendor's pages, read ahead while earlier ones are taken in, small ones put together.
+
+    A failure comes after the pages before it: what was read is ingested, its cursor with it.
+    """
+    waiting: asyncio.Queue[Page | None] = asyncio.Queue()
+    room = asyncio.Semaphore(PAGES_AHEAD)
+
+    async def read() -> None:
+        try:
+            async for page in pages:
+                await room.acquire()
+                waiting.put_nowait(page)
+        finally:
+            waiting.put_nowait(None)
+
+    async def following() -> Page | None:
+        room.release()
+        return await waiting.get()
+
+    reader = asyncio.ensure_future(read())
     try:
-        while (page := await coming) is not None:
-            coming = asyncio.ensure_future(anext(pages, None))
-            yield page
+        held = await following()
+        while held is not None:
+            while (more := await following()) is not None and len(held.rows) + len(more.rows) <= ROWS_AT_ONCE:
+                held = _joined(held, more)
+            yield held
+            held = more
+        await reader
     finally:
-        coming.cancel()
-        await asyncio.gather(coming, return_exceptions=True)
+        reader.cancel()
+        await asyncio.gather(reader, return_exceptions=True)
+
+
+def _joined(page: Page, following: Page) -> Page:
+    """Two pages as one; the later one's promises hold for both."""
+    return Page(
+        rows=[*page.rows, *following.rows],
+        cursor=following.cursor if following.cursor is not None else page.cursor,
+        complete=following.complete,
+        total=following.total,
+        broken=[*page.broken, *following.broken],
+    )
 
 
 async def _pull_unseen(store: Store, clock: Clock, connection: Connection, parsed: list[str]) -> int:

@@ -29,7 +29,7 @@ def one_line(report: Report, name: str, *words: str) -> None:
     for word in words:
         assert word in tally.error
     assert not report.connections[OTHER[name]].error
-    assert report.connections[OTHER[name]].pulled == 1
+    assert report.connections[OTHER[name]].pulled >= 1
 
 
 @pytest.mark.parametrize("name", ["cinc", "chime"])
@@ -127,18 +127,27 @@ async def test_a_record_that_cannot_be_read_is_one_quarantine_row(world: World, 
 
 
 async def test_a_string_where_a_number_belongs(world: World):
-    """A word where Chime shows a price: one quarantine row or a field that is not told; the others go on, nothing fails."""
+    """A word where a price belongs has no translation: it is kept, told per record and not overwritten, and the rest of
+    that lead goes on; a shape that is no value at all is one quarantine row.
+    """
     somebody(world, "chime")
-    bad = somebody(world, "chime", "bad")
-    held = world.chime.leads[int(bad)]
-    held.held["inquiry"] = {"priceMin": "a lot"}
-    world.chime.touch(held)
+    odd, bad = somebody(world, "chime", "odd"), somebody(world, "chime", "bad")
+    for lead, value in ((odd, "a lot"), (bad, {"price": [1]})):
+        held = world.chime.leads[int(lead)]
+        held.held["inquiry"] = {"priceMin": value}
+        world.chime.touch(held)
     report = await world.sync()
     assert not report.failed
     assert report.quarantined == 1
-    assert [world.cinc.shows(lead)["first_name"] for lead in world.cinc.ids()] == ["Grace"]
+    (row,) = await world.view("quarantine_list")
+    assert row["external_id"] == bad
+    assert {world.cinc.shows(lead)["first_name"] for lead in world.cinc.ids()} == {"Grace", "Odd"}
+    shown = await world.shown("odd@example.com")
+    assert [link["unmapped"] for link in shown["links"] if link["connection"] == "chime"] == [["price_min"]]
+    world.chime.edit(odd, "city", "London")
     world.chime.edit(bad, "price_min", 100)
     assert (await world.quiet()).quarantined == 0
+    assert world.chime.shows(odd)["price_min"] == "a lot"
 
 
 async def test_a_record_that_goes_bad_keeps_what_is_known(world: World):

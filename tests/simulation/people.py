@@ -87,6 +87,8 @@ class World:
         self.owner: dict[tuple[str, str], int] = {}
         """(vendor, lead id) → person."""
         self.agents: dict[str, dict[str, str]] = {vendor: {} for vendor in VENDORS}
+        self.routed: set[int] = set()
+        """People whose record in Chime syncd made, so that the vendor's routing may have picked their agent."""
         self._acts: dict[str, Callable[[SandboxVendor, str, Action], None]] = {
             "note": self._note, "note_edit": self._note_edit, "note_delete": self._note_delete, "delete": self._delete,
         }  # fmt: skip

@@ -159,6 +159,9 @@ def compare(one: Outcome, other: Outcome, law: str) -> list[str]:
         if left == right:
             continue
         names = [n for n in {**(left or {}), **(right or {})} if (left or {}).get(n) != (right or {}).get(n)]
+        names = [n for n in names if not (left and right) or (n in left and n in right)]
+        if not names:
+            continue
         shown = {n: [(left or {}).get(n), (right or {}).get(n)] for n in names[:3]}
         found.append(f"law {law}: {key}: {json.dumps(shown, ensure_ascii=False)[:300]}")
     return found

@@ -183,6 +183,7 @@ class Trouble:
             self.inventions.append(f"{vendor} {lead}: created for nobody known")
             return
         self.world.owner[vendor, lead] = owner
+        self.world.routed |= {owner} if vendor == "chime" else set()
         allowed = self.world.ledger.allowed
         allowed[owner, "primary"].add(seen["primary"])  # the vendor's own routing
         allowed[owner, "stage"].add("new")  # and its default

@@ -48,6 +48,8 @@ def complete(changes: Mapping[str, Any], present: Payload, *, lofty: bool) -> di
     whole_inquiry = {
         key: value for key, value in inquiry(present).items() if key not in dropped and not _empty(key, value)
     }
+    if isinstance(whole_inquiry.get("propertyType"), str):  # shown as a word or as a list, taken as a list
+        whole_inquiry["propertyType"] = [whole_inquiry["propertyType"]]
     return {**whole_inquiry, **changes}
 
 

@@ -102,7 +102,7 @@ def build(options: Options) -> ChimeTable:
         _birthday(),
         people.household(options.region),
         _email_opt_out(lofty=options.lofty),
-        _opt_out("text_opt_out", "cannotText", lofty=options.lofty),
+        *([_opt_out("text_opt_out", "cannotText", lofty=True)] if options.lofty else []),
         _opt_out("call_opt_out", "cannotCall", lofty=options.lofty),
         _registered_at(),
         _labels(),
@@ -301,7 +301,7 @@ def _opt_out(name: str, key: str, *, lofty: bool) -> Lens:
     def put(wanted: Fields, _present: Payload) -> Mapping[str, Any]:
         return {key: bool(wanted.get(name))}
 
-    loss = "" if lofty else "read only" if key == "cannotCall" else "not carried by this dialect"
+    loss = "" if lofty else "read only"
     return Lens((name,), get, as_is(name), put if lofty else nothing, create=lofty, update=lofty, loss=loss)
 
 

@@ -272,9 +272,14 @@ class CincAdapter:
     # Helpers.
 
     def _notice(self, remote: Remote) -> None:
-        """Let a read tell whether a sparse update blanked what it left out, and which address stands."""
+        """Let a read tell whether a sparse update blanked what it left out, and which address stands.
+
+        A list row that lacks sections does not tell: what it leaves out need not be gone.
+        """
         self._renamed.pop(remote.external_id, None)
-        if remote.external_id in self._watch and self._watch.blanked(remote.external_id, remote.payload):
+        if not remote.complete or remote.external_id not in self._watch:
+            return
+        if self._watch.blanked(remote.external_id, remote.payload):
             self._learned_whole = True
             if self._style == "auto":
                 self._style = "whole"

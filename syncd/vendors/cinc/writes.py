@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from syncd.domain.errors import UnreadableError
 from syncd.domain.lens import Payload, deep_merge, nest
+from syncd.domain.normalize import moment
+from syncd.vendors.cinc.words import spell_time
 
 WATCHED_MAX = 1000
-_UNWRITTEN = frozenset({"updated_date", "url", "is_partial", "is_validated_email", "valid_email", "status"})
-"""Leaves CINC keeps by itself: they prove nothing about what an update leaves alone."""
+_UNWRITTEN = frozenset({"updated_date", "url", "is_partial", "is_validated_email", "valid_email", "status", "agent"})
+"""What CINC keeps by itself: it proves nothing about what an update leaves alone."""
 _INFO: Mapping[str, Any] = {
     "is_buyer": None,
     "is_seller": None,
@@ -37,6 +40,7 @@ _WRITABLE: Mapping[str, Any] = {
     "assigned_agents": {slot: {"id": None} for slot in ("primary_agent", "listing_agent", "partner")},
 }
 """Everything an update may set; None marks a leaf (or an object that goes out as it is)."""
+_BLANK_ADDRESS = dict.fromkeys(_INFO["contact"]["mailing_address"], "")
 
 
 def addressed(external_id: str, email: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,7 +55,16 @@ def addressed(external_id: str, email: str, body: Mapping[str, Any]) -> dict[str
 def whole_sections(fresh: Payload, body: Mapping[str, Any]) -> dict[str, Any]:
     """Everything writable as the lead shows it now, with ``body`` laid over it."""
     sections = _only(fresh, _WRITABLE)
+    try:
+        registered = moment(sections.pop("registered_date", None))
+    except UnreadableError:
+        registered = None
+    if registered:
+        sections["registered_date"] = spell_time(registered)
     deep_merge(sections, body)
+    address = sections.get("info", {}).get("contact", {}).get("mailing_address")
+    if address:  # CINC takes it for the full address
+        sections["info"]["contact"]["mailing_address"] = {**_BLANK_ADDRESS, **address}
     return sections
 
 
@@ -103,9 +116,11 @@ def _left_out(present: Payload, body: Mapping[str, Any], at: tuple[str, ...] = (
 
 def _leaves(payload: Payload) -> Iterator[tuple[str, ...]]:
     for key, value in payload.items():
+        if key in _UNWRITTEN:
+            continue
         if isinstance(value, Mapping):
             yield from ((key, *path) for path in _leaves(value))
-        elif not _blank(value) and key not in _UNWRITTEN and not isinstance(value, list):
+        elif not _blank(value) and not isinstance(value, list):
             yield (key,)
 
 
