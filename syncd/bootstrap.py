@@ -15,6 +15,7 @@ from syncd.ports.clock import Clock, SystemClock
 if TYPE_CHECKING:
     import httpx
 
+    from syncd.domain.lens import LensTable
     from syncd.domain.merge import Policy
     from syncd.domain.rules import RuleBook
     from syncd.engine.run import Engine
@@ -78,9 +79,12 @@ async def open_syncd(
     clock = clock or SystemClock()
     async with open_store(settings) as (database, store), AsyncExitStack() as stack:
         await asyncio.to_thread(_make_room, database, clock)
-        connections = []
+        connections: list[Connection] = []
+        tables: dict[str, LensTable] = {}
         for config in settings.connections.values():
-            connection = await open_connection(settings, config, store, clock, (transports or {}).get(config.name))
+            connection = await open_connection(
+                settings, config, store, clock, tables=tables, transport=(transports or {}).get(config.name)
+            )
             stack.push_async_callback(connection.adapter.aclose)
             connections.append(connection)
         yield Syncd(settings, database, store, connections, Engine(store, clock, connections, progress))
@@ -110,15 +114,21 @@ async def open_connection(
     config: BaseConnection,
     store: PostgresStore,
     clock: Clock,
+    *,
+    tables: dict[str, LensTable],
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Connection:
-    """One connection with its adapter. Raises ConfigError."""
+    """One connection with its adapter. Raises ConfigError.
+
+    tables  connection → lens table, shared by all connections of one engine; this one's is added
+    """
     from syncd.domain.guard import Limits
     from syncd.vendors.registry import Deps, make
 
     state = await store.connection(config.name, config.vendor)
     adapter = make(config, Deps(clock, transport, state.memory))
-    policy = policy_of(settings, config, adapter.capabilities)
+    tables[config.name] = adapter.lenses
+    policy = policy_of(settings, config, adapter.capabilities, tables)
     fold = _fold_labels(config.filter.labels)
     return Connection(
         name=config.name,
@@ -139,7 +149,7 @@ async def open_connection(
     )
 
 
-def policy_of(settings: Settings, config: BaseConnection, can: Capabilities) -> Policy:
+def policy_of(settings: Settings, config: BaseConnection, can: Capabilities, tables: Mapping[str, LensTable]) -> Policy:
     """What the merge needs to know of one connection."""
     from syncd.domain.lead import FIELDS
     from syncd.domain.merge import Policy
@@ -151,6 +161,7 @@ def policy_of(settings: Settings, config: BaseConnection, can: Capabilities) -> 
         blank_clears=frozenset(name for name in names if settings.clears(config.name, name)),
         order=settings.order,
         rules=rules_of(settings),
+        tables=tables,
         untimed=frozenset(name for name in names if not can.time_covers and _group(name) not in can.incremental_covers),
     )
 

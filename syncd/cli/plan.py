@@ -83,7 +83,7 @@ async def _preview(
             async with syncd.store.transaction() as tx:
                 leads = await tx.leads(ids[:LEADS_SHOWN_MAX], lock=False) if ids else {}
                 agents = {agent.id: agent.name or agent.email for agent in await tx.agents()}
-            return planned, leads, agents, list(planned.held.values())
+            return planned, leads, agents, planned.held
 
 
 async def _settle(settings: Settings, plan_id: str, state: str) -> HeldPlan:

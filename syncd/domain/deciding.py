@@ -7,6 +7,8 @@ value follows, by which rule, and what has to be told about it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from syncd.domain.elements import Key, merge_set
@@ -25,13 +27,14 @@ class Deciding:
 
     def __init__(
         self, lead: Fields, provenance: Mapping[str, Origin], base: Fields, ours: Fields, seen: Seen, policy: Policy,
-        *, first: bool,
+        *, first: bool, written: Mapping[str, datetime] = MappingProxyType({}),
     ) -> None:  # fmt: skip
         self.fields: Fields = lead
         self._provenance = provenance
         self.changes: list[FieldChange] = []
         self.conflicts: list[ConflictFound] = []
         self._lead, self._base, self._ours, self._first = lead, base, ours, first
+        self._written = written
         self._theirs, self._seen, self._policy = seen.reading.fields, seen, policy
         self._new: dict[str, Value] = {}
         self._from: dict[str, Origin] = {}
@@ -57,7 +60,7 @@ class Deciding:
             self._set_value(name, theirs, origin)  # nothing there on any side: no rule has anything to say
             return
         # What this vendor cannot show at all (a stage without a word) is a value too: not to be filled over.
-        concurrent = ours != base or (base is None and not blank(mine))
+        concurrent = ours != base or (base is None and not blank(mine)) or self._restated(self._provenance.get(name), name)
         clash = Clash(
             name, base, mine, theirs, self._provenance.get(name), origin, self._policy.order,
             concurrent=concurrent, first=self._first,
@@ -72,6 +75,8 @@ class Deciding:
             self._superseded(name, theirs, "blank", "a blank overwrites nothing")
         elif known.is_set:
             self._set(known, key, rule, clash)
+        elif theirs is not None and self._is_cut_of(name, mine, theirs):
+            self._set_value(name, theirs, origin)
         else:
             decision = self._decide(rule, clash)
             if decision.outcome in {"theirs", "merged"}:
@@ -91,7 +96,8 @@ class Deciding:
         mine = _pick(self._lead, names)
         clash = Clash(
             _ADDRESS, base, mine, theirs, self._address_origin(names), self._origin(names[0]), policy.order,
-            concurrent=ours != base or (not base and bool(mine)), first=self._first,
+            concurrent=ours != base or (not base and bool(mine)) or self._restated(self._address_origin(names), *names),
+            first=self._first,
         )  # fmt: skip
         rule = self._rule(_ADDRESS, clash)
         if theirs == ours:
@@ -171,6 +177,27 @@ class Deciding:
             )  # fmt: skip
             why = "an edit beats a removal" if None in found[1:3] else "the more specific kind"
             self._conflict("union", one, Decision("theirs" if found.theirs_stands else "ours", why))
+
+    def _restated(self, ours: Origin | None, *names: str) -> bool:
+        """Whether somebody elsewhere said ours anew since this vendor was read or written, in the very words it had.
+
+        Values alone would not tell: ours went away and came back, or was said again. Without this the older of
+        two edits would win whenever the newer one was read first.
+        """
+        since = self._seen.moment.since
+        if ours is None or ours.at is None or since is None or ours.connection == self._seen.connection:
+            return False
+        known = max([since, *(self._written[n] for n in names if n in self._written)])
+        return (ours.at - known).total_seconds() > ours.uncertainty_s
+
+    def _is_cut_of(self, name: str, mine: Value | None, theirs: Value) -> bool:
+        """Whether ours is only what the vendor it came from can show of theirs: a loss read first, not another word."""
+        origin = self._provenance.get(name)
+        table = self._policy.tables.get(origin.connection) if origin is not None else None
+        if table is None or mine is None or origin is None or origin.connection == self._seen.connection:
+            return False
+        row = table.by_field.get(name)
+        return row is not None and row.squeeze({**self._lead, name: theirs}, {}).get(name) == mine
 
     def _decide(self, rule: Rule, clash: Clash) -> Decision:
         """Conflicts are for the rule; a change nobody contradicts only for a standing one."""

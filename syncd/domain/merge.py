@@ -79,11 +79,12 @@ def merge(
     if base is not None and theirs == base and not (settled or pending or reading.unmapped):
         return Merged(lead, provenance, base)
     first = base is None
+    written = {n: moment for n, data in pending.items() if (moment := Pending.from_json(n, data).at) is not None}
     before, settled, pending = _resolve(base or {}, lenses, settled, pending, seen, policy)
     ours: Mapping[str, Value] = lenses.show(lead, theirs if first else before)
     ours, settled = _hold_settled(ours, before, settled)
     changed = [n for n in lenses.by_field if n in reading.told and theirs.get(n) != before.get(n)]
-    merging = Deciding(lead, provenance, before, ours, seen, policy, first=first)
+    merging = Deciding(lead, provenance, before, ours, seen, policy, first=first, written=written)
     for name in changed:
         if name not in ADDRESS:
             merging.one(spec(name), lenses.by_field[name].key(name))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from syncd.domain.lead import ADDRESS, Fields, Value
-from syncd.domain.lens import Reading
+from syncd.domain.lens import LensTable, Reading
 from syncd.domain.origin import Interval, Origin
 from syncd.domain.rules import Held, Rule, RuleBook
 
@@ -23,6 +23,7 @@ class Policy:
     order         all connections, first wins among concurrent changes
     rules         (field or ``address``, connection of ours, connection of theirs) → rule
     untimed       fields whose edits do not move the record's time at this vendor
+    tables        connection → its lens table, for all connections: what each can show of a value
     """
 
     connection: str
@@ -31,6 +32,7 @@ class Policy:
     order: tuple[str, ...] = ()
     rules: Callable[[str, str, str], Rule] = field(default_factory=RuleBook)
     untimed: frozenset[str] = frozenset()
+    tables: Mapping[str, LensTable] = field(default_factory=dict)
 
     def direction(self, name: str) -> str:
         """The direction of a field; an address component may have it from ``address``."""

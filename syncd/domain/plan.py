@@ -399,7 +399,8 @@ def _notes(subject: Subject, target: Target, external_id: str | None, missed: li
         texts = notes.texts(header, note.body, can.note_max, target.note_header, parts_min=parts.get(note.id, 1))
         for number, text in enumerate(texts, start=1):
             # A note that was one and outgrew it goes on as the first part, and keeps its place.
-            part = 0 if number == 1 and (len(texts) == 1 or (note.id, 0) in there) else number
+            whole = (note.id, 1) not in there and (len(texts) == 1 or (note.id, 0) in there)
+            part = 0 if number == 1 and whole else number
             operation = _note_operation(subject, target, note, external_id, part, text)
             link = there.get((note.id, part))
             if link is None:

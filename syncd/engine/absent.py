@@ -8,7 +8,6 @@ held for a person, whatever the grade.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from syncd.domain.errors import NotFoundError
 from syncd.domain.plan import digest
@@ -21,32 +20,27 @@ LOSSES = frozenset({"unlink", "archive"})
 """Actions of plans held here: what would be done about leads that are gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """How many records are gone, and the plan that was held because there are too many of them."""
-
-    gone: int = 0
-    held: HeldPlan | None = None
-
-
-async def settle_absent(store: Store, clock: Clock, connection: Connection, seen: Collection[int]) -> Absent:
+async def settle_absent(store: Store, clock: Clock, connection: Connection, seen: Collection[int]) -> int:
     """Ask for every linked record that a complete walk did not show, and tombstone those that are gone.
 
     seen   hashes (`mark`) of all external ids the walk showed; an empty walk proves nothing
+
+    Returns how many are gone. Too many missing ones are held as a plan instead; it is released by approval.
     """
     if not seen:
-        return Absent()
+        return 0
     missing: list[str] = []
     async for ids in store.live_ids(connection.name, "lead"):
         missing += [external_id for external_id in ids if mark(external_id) not in seen]
-    if not missing:
-        return Absent()
-    released: HeldPlan | None = None
-    if len(missing) > connection.limits.deletes:
-        plan = await store.hold(_held(connection, missing, clock))
-        if plan.state != "approved":
-            return Absent(held=plan if plan.state == "held" else None)
-        released = plan
+    wanted = _held(connection, missing, clock) if len(missing) > connection.limits.deletes else None
+    for old in await store.held(connection.name):
+        if any(op["action"] in LOSSES for op in old.operations) and (
+            not wanted or old.fingerprint != wanted.fingerprint
+        ):
+            await store.settle_hold(old.id, "superseded")
+    held = await store.hold(wanted) if wanted is not None else None
+    if held is not None and held.state != "approved":
+        return 0
     evidence: dict[str, list[str]] = {}
     for external_id in missing:
         try:
@@ -57,9 +51,9 @@ async def settle_absent(store: Store, clock: Clock, connection: Connection, seen
     gone = 0
     for grade, ids in evidence.items():
         gone += await settle_gone(store, clock, connection, "lead", ids, grade)
-    if released is not None:
-        await store.settle_hold(released.id, "done")
-    return Absent(gone=gone)
+    if held is not None:
+        await store.settle_hold(held.id, "done")
+    return gone
 
 
 def mark(external_id: str) -> int:

@@ -28,7 +28,7 @@ class Planned:
     """Everything to be done, by connection; what is held; what cannot be carried; which leads are in step."""
 
     by_connection: dict[str, list[LeadPlan]] = field(default_factory=dict)
-    held: dict[str, HeldPlan] = field(default_factory=dict)
+    held: list[HeldPlan] = field(default_factory=list)
     released: dict[str, HeldPlan] = field(default_factory=dict)
     not_carried: list[NotCarried] = field(default_factory=list)
     blocked: int = 0
@@ -91,7 +91,7 @@ async def _guard(
         return
     del planned.by_connection[connection.name]
     if held.state == "held":
-        planned.held[connection.name] = held
+        planned.held.append(held)
 
 
 def count(operations: Sequence[Operation]) -> Counts:

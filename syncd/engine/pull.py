@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from syncd.domain.errors import NotFoundError, TransientError
-from syncd.engine.absent import Absent, mark, settle_absent
+from syncd.engine.absent import mark, settle_absent
 from syncd.engine.ingest import Ingest
 from syncd.engine.notes import NoteIngest
 from syncd.engine.settle import settle_gone
@@ -24,7 +24,7 @@ from syncd.ports.vendor import Page
 if TYPE_CHECKING:
     from syncd.engine.connection import Connection, Progress
     from syncd.ports.clock import Clock
-    from syncd.ports.store import ConnectionState, HeldPlan, Store
+    from syncd.ports.store import ConnectionState, Store
 
 STREAM = "leads"
 PAGES_AHEAD = 4
@@ -36,11 +36,10 @@ WALKED = frozenset({"fields", "stage", "labels", "assignments"})
 
 @dataclass(slots=True)
 class Pulled:
-    """What one pull brought: rows read, records that changed the graph, and a plan held for too many losses."""
+    """What one pull brought: rows read, and records that changed the graph."""
 
     pulled: int = 0
     changed: int = 0
-    held: HeldPlan | None = None
     touched: set[str] = field(default_factory=set)
 
 
@@ -94,9 +93,7 @@ async def pull(
     if gone:
         result.changed += await settle_gone(store, clock, connection, "lead", gone, "404 on the record itself")
     if depth.walk and complete:
-        absent: Absent = await settle_absent(store, clock, connection, seen)
-        result.changed += absent.gone
-        result.held = absent.held
+        result.changed += await settle_absent(store, clock, connection, seen)
     result.changed += await _pull_notes(store, clock, connection, depth, parsed, progress, run)
     now = clock.now()
     async with store.transaction() as tx:

@@ -139,15 +139,28 @@ class Push:
         try:
             present = await self._connection.adapter.lead(external_id)
         except NotFoundError as error:
-            await self._not_yet(external_id, error)
-            evidence = "told by the vendor" if error.told else "404 on the record itself"
-            await settle.settle_gone(self._store, self._clock, self._connection, "lead", [external_id], evidence)
+            await self._gone(external_id, error)
             return None, []
         ingested = await Ingest(self._store, self._clock, self._connection, run=self._run).records([present])
         if not ingested.touched:
             return present, operations
         self._result.replanned += 1
         return present, await self._again(lead)
+
+    async def _gone(self, external_id: str, error: NotFoundError) -> None:
+        """The record itself is not there: a tombstone, unless it is only too young to be seen."""
+        await self._not_yet(external_id, error)
+        evidence = "told by the vendor" if error.told else "404 on the record itself"
+        await settle.settle_gone(self._store, self._clock, self._connection, "lead", [external_id], evidence)
+
+    async def _note_missing(self, lead_id: str) -> None:
+        """A 404 about a note: is the lead gone, or a note of it? Either way it is not tried again blindly."""
+        try:
+            await self._connection.adapter.lead(lead_id)
+        except NotFoundError as error:
+            await self._gone(lead_id, error)
+        else:
+            await NoteIngest(self._store, self._clock, self._connection, run=self._run).leads([lead_id])
 
     async def _not_yet(self, external_id: str, error: NotFoundError) -> None:
         """Raises TransientError while a record we created ourselves may still be invisible."""
@@ -295,6 +308,9 @@ class Push:
             except RejectedError as error:
                 await settle.settle_refused(self._store, self._connection, operation, str(error))
                 raise
+            except NotFoundError:
+                await self._note_missing(lead_id)
+                raise
             await settle.settle_note(
                 self._store, self._clock, self._connection, operation, operation.external_id or "", None
             )
@@ -311,6 +327,8 @@ class Push:
                 isinstance(error, TransientError) and not error.sent
             ):
                 await self._drop(intent)
+            if isinstance(error, NotFoundError):
+                await self._note_missing(lead_id)
             raise
         self._result.done += 1
         if not written.external_id:

@@ -133,14 +133,20 @@ class Engine:
         if not pull_first:
             for connection in chosen:
                 await recall_agents(self._store, connection)
-            return await plan(self._store, self._clock, chosen)
+            return await self._planned(chosen)
         async with self._alone(chosen):
             healthy = await self._pull_all(chosen, report, full=False, first=True)
         for name, tally in report.connections.items():
             if tally.error:
                 message = f"{name}: {tally.error}"
                 raise SyncdError(message, hint=tally.hint)
-        return await plan(self._store, self._clock, healthy)
+        return await self._planned(healthy)
+
+    async def _planned(self, connections: Sequence[Connection]) -> Planned:
+        """The plan, with everything that is held: too large a plan, or too many losses seen by a pull."""
+        planned = await plan(self._store, self._clock, connections)
+        planned.held = await held_plans(self._store, connections)
+        return planned
 
     # -- one cycle -----------------------------------------------------------------------------
 
@@ -151,7 +157,6 @@ class Engine:
         before = {name: (t.changed, t.pushed, t.failed) for name, t in report.connections.items()}
         healthy = await self._pull_all(chosen, report, full=full, first=first)
         planned = await plan(self._store, self._clock, healthy)
-        report.held = [*[h for h in report.held if h.connection not in planned.held], *planned.held.values()]
         report.not_carried = planned.not_carried
         await self._each(healthy, report, lambda c, t: self._push(c, t, planned))
         if len(healthy) == len(self._connections) and planned.in_step:
@@ -166,7 +171,6 @@ class Engine:
         self, chosen: Sequence[Connection], report: Report, *, full: bool, first: bool
     ) -> list[Connection]:
         """Recover, learn agents and pull everywhere at once. The connections that came through."""
-        held: list[HeldPlan] = []
 
         async def agents(connection: Connection, _tally: Tally) -> None:
             await learn_agents(self._store, self._clock, connection)
@@ -179,15 +183,11 @@ class Engine:
             pulled = await pull(self._store, self._clock, connection, depth, self._progress, run)
             tally.pulled += pulled.pulled
             tally.changed += pulled.changed
-            if pulled.held is not None:
-                held.append(pulled.held)
             await self._store.end_run(run, {"pulled": pulled.pulled, "changed": pulled.changed})
 
         usable = [c for c in chosen if not report.connections[c.name].error]
         usable = await self._each(usable, report, agents)
-        usable = await self._each(usable, report, read)
-        report.held = held
-        return usable
+        return await self._each(usable, report, read)
 
     async def _push(self, connection: Connection, tally: Tally, planned: Planned) -> None:
         plans = planned.by_connection.get(connection.name, [])
@@ -257,14 +257,11 @@ class Engine:
         report.reviews = counts.get("reviews", 0)
         report.quarantined = counts.get("quarantined", 0)
         report.pending = counts.get("waiting", 0)
-        if report.settled:
-            return
-        broken = {name for name, tally in report.connections.items() if tally.error}
-        healthy = [c for c in self._connections if c in chosen and c.name not in broken]
-        left = await plan(self._store, self._clock, healthy)
-        report.pending += len(left.operations)
-        held = {plan.id: plan for plan in [*report.held, *left.held.values()]}
-        report.held = list(held.values())
+        if not report.settled:
+            broken = {name for name, tally in report.connections.items() if tally.error}
+            healthy = [connection for connection in chosen if connection.name not in broken]
+            report.pending += len((await plan(self._store, self._clock, healthy)).operations)
+        report.held = await held_plans(self._store, chosen)
 
     @asynccontextmanager
     async def _alone(self, connections: Sequence[Connection]) -> AsyncIterator[None]:
@@ -275,6 +272,12 @@ class Engine:
                     message = f"another syncd is working on {connection.name}"
                     raise SyncdError(message, hint="wait for it to finish, or stop it")
             yield
+
+
+async def held_plans(store: Store, connections: Sequence[Connection]) -> list[HeldPlan]:
+    """What waits for a person's approval at these connections, by plan or by loss."""
+    names = {connection.name for connection in connections}
+    return [plan for plan in await store.held() if plan.state == "held" and plan.connection in names]
 
 
 async def recall_agents(store: Store, connection: Connection) -> None:

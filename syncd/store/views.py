@@ -58,7 +58,7 @@ class Views:
             node, state = found[0]
             if node is None:
                 message = f"record {external_id} of {connection} is not linked to a lead: it is in {state}"
-                raise UsageError(message, hint="`syncd reviews list`")
+                raise UsageError(message, hint="`syncd status` counts what waits for review")
             return int(node)
         if await self._store.fetch("SELECT 1 FROM connection WHERE name = %s", connection):
             raise _none(f"connection {connection} has no record {external_id}")
@@ -185,7 +185,7 @@ class Views:
         query = f"SELECT {', '.join(names)} FROM quarantine WHERE id = %s"  # noqa: S608 - our names
         found = _dicts(names, await self._store.fetch(query, record))
         if not found:
-            raise UsageError(f"there is no quarantined record {record}", hint="`syncd quarantine list`")
+            raise UsageError(f"there is no quarantined record {record}", hint="`syncd status` counts what is in quarantine")
         return found[0]
 
     async def held(self) -> list[dict[str, Json]]:

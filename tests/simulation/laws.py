@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from syncd.store.database import Database
+from tests.simulation import values
 from tests.simulation.ledger import Edit, TypedNote
 from tests.simulation.people import VENDORS, Person, World
 from tests.simulation.views import (
@@ -29,6 +30,8 @@ from tests.simulation.views import (
     timeline_of,
 )
 
+CUT_ALIKE = {key for key, times in Counter(label_of(label) for label in values.LABELS).items() if times > 1}
+"""Labels that Chime cannot tell apart: which of them one of its people takes off depends on what it had been shown."""
 NOTE_FITS, NOTE_HEADER = 2000, 150
 """Characters of one note of Chime's, and what a header takes at most: a note that fitted once and grew stays as it was."""
 CARRIED_STAGES = frozenset(CINC_STAGES.values())
@@ -59,7 +62,13 @@ class Evidence:
             self.journal = rows.fetchall()
             rows = connection.execute("SELECT lead, number FROM lead_phone")
             self.numbers = {(lead, digits_of(number)) for lead, number in rows.fetchall()}
-            """What syncd itself keeps, where no vendor has room for all."""
+            rows = connection.execute(
+                "SELECT l.id, l.stage, a.email FROM lead l LEFT JOIN (assignment s JOIN agent a ON a.id = s.agent)"
+                " ON s.lead = l.id AND s.role = 'primary'"
+            )
+            self.kept = {(node, name): said for node, *both in rows.fetchall()
+                         for name, said in zip(("stage", "primary"), both, strict=True)}  # fmt: skip
+            """What syncd itself keeps, where a vendor has no word or no room for it."""
         self.leads = {(x.vendor, x.external_id): x for x in self.links if x.kind == "lead"}
         self.views: dict[tuple[int, str], View] = {}
         for person in world.people:
@@ -142,7 +151,8 @@ def no_lost_edit(evidence: Evidence) -> Iterator[str]:
             continue
         for name in SCALARS:
             for edit in _standing(evidence, person, name):
-                if not any(seen[name] == edit.value for seen in views) and not _ruled_out(evidence, edit):
+                kept = any(evidence.kept.get((node, name)) == edit.value for node in evidence.nodes(person.index))
+                if not kept and not any(seen[name] == edit.value for seen in views) and not _ruled_out(evidence, edit):
                     shown = [seen[name] for seen in views]
                     yield f"person {person.index}: {name} {edit.value!r} ({edit.place}) is nowhere; shown: {shown}"
         for name in ("labels", "phones"):
@@ -325,6 +335,7 @@ def canonical(world: World, evidence: Evidence) -> dict[str, Any]:
         notes_ = sorted(body_of(text if (h := header_of(text)) is None else h[3])
                         for _, text in world.notes(vendor, world.people[index].records[vendor]))  # fmt: skip
         plain = {name: sorted(value) if isinstance(value, frozenset) else value for name, value in seen.items()}
+        plain["labels"] = [label for label in plain["labels"] if label not in CUT_ALIKE]
         if index in world.routed:  # whom Chime picked depends on whose turn it was
             del plain["primary"]
         found[f"person {index} in {vendor}"] = {**plain, "notes": notes_}

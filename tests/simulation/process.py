@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 
 from syncd.bootstrap import open_connection
+from syncd.domain.lens import LensTable
 from syncd.engine.connection import Connection
 from syncd.engine.run import Engine, Report
 from syncd.settings import Settings
@@ -134,8 +135,9 @@ class Process:
         inner = PostgresStore(database, clock=clock)
         store = Store(inner, life)
         connections = []
+        tables: dict[str, LensTable] = {}
         for config in settings.connections.values():
-            connection = await open_connection(settings, config, store, clock)  # type: ignore[arg-type]
+            connection = await open_connection(settings, config, store, clock, tables=tables)  # type: ignore[arg-type]
             state = await inner.connection(config.name, config.vendor)
             seeded = Deps(clock, transports[config.name], state.memory, rng)
             connection.adapter = make(config, seeded)
