@@ -22,7 +22,7 @@ from syncd.domain.errors import (
     UnreadableError,
     VendorError,
 )
-from syncd.domain.lead import Fields, encode_fields
+from syncd.domain.lead import Fields, Value, encode_fields
 from syncd.domain.plan import ASSIGNMENT, LABELS, LeadPlan, Operation, Subject, plan_lead
 from syncd.engine import settle
 from syncd.engine.connection import Connection, Progress, silent
@@ -187,11 +187,17 @@ class Push:
     async def _create(self, operation: Operation) -> str | None:
         """Create a lead, or adopt the one that is there already. The external id, None if it must wait."""
         adapter = self._connection.adapter
-        found = await self._already_there(operation)
+        there = await self._already_there(operation)
+        found = [row for row, linked in there if not linked]
         if found:
             await self._adopt(operation, found)
             return None  # its labels, roles and notes are planned again, now that we know what is there
         intent = await self._intent(operation, {"fields": encode_fields(self._values(operation))})
+        if there and adapter.capabilities.create_idempotent:
+            # Such a create lands on the record of that address and overwrites it, and that one is another lead.
+            error = ConflictError("another lead has this address there")
+            await self._refuse_create(intent, error)
+            raise error
         try:
             written = await adapter.create_lead(self._outward(self._values(operation)))
         except (RejectedError, ConflictError) as error:
@@ -217,8 +223,8 @@ class Push:
             await self._ingest([written.record])
         return written.external_id
 
-    async def _already_there(self, operation: Operation) -> list[Remote]:
-        """Look before creating: unlinked records of this vendor with the lead's email or phone."""
+    async def _already_there(self, operation: Operation) -> list[tuple[Remote, bool]]:
+        """Look before creating: records of this vendor with the lead's email or phone, and whether each is linked."""
         adapter, can = self._connection.adapter, self._connection.adapter.capabilities
         email, phone = operation.wanted.get("email"), operation.wanted.get("phone")
         rows: Mapping[str, Remote] = {}
@@ -230,7 +236,7 @@ class Push:
             return []
         async with self._store.transaction() as tx:
             links = await tx.links(self._connection.name, "lead", rows.keys())
-        return [row for external_id, row in rows.items() if external_id not in links]
+        return [(row, external_id in links) for external_id, row in rows.items()]
 
     async def _adopt(self, operation: Operation, rows: Sequence[Remote], intent: Intent | None = None) -> None:
         """Take what the vendor has already through the ordinary ingest: it matches, merges, or goes to review."""
@@ -265,6 +271,10 @@ class Push:
                     self._result.done += 1
                     return
         except (RejectedError, ConflictError) as error:
+            parts = self._parts(operation)
+            if len(parts) > 1:
+                await self._one_by_one(parts, present)
+                return
             await settle.settle_refused(self._store, self._connection, operation, str(error))
             raise
         except NotFoundError:
@@ -272,6 +282,24 @@ class Push:
             raise
         await settle.settle_updated(self._store, self._clock, self._connection, operation)
         self._result.done += 1
+
+    def _parts(self, operation: Operation) -> list[Operation]:
+        """A change of several fields as one operation per row of the lens table."""
+        rows: dict[int, dict[str, tuple[Value | None, Value | None]]] = {}
+        for name, pair in operation.fields.items():
+            rows.setdefault(id(self._connection.adapter.lenses.by_field[name]), {})[name] = pair
+        return [replace(operation, fields=fields) for fields in rows.values()]
+
+    async def _one_by_one(self, parts: Sequence[Operation], present: Remote) -> None:
+        """Refused together, written apart: only what is refused by itself stays refused. Raises the last refusal."""
+        refused: VendorError | None = None
+        for part in parts:
+            try:
+                await self._write(part, present)
+            except (RejectedError, ConflictError) as error:
+                refused = error
+        if refused is not None:
+            raise refused
 
     async def _labels(self, operation: Operation, present: Remote) -> None:
         shown, wanted = (frozenset(v) if isinstance(v, frozenset) else frozenset() for v in operation.fields[LABELS])

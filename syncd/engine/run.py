@@ -157,7 +157,7 @@ class Engine:
         before = {name: (t.changed, t.pushed, t.failed) for name, t in report.connections.items()}
         healthy = await self._pull_all(chosen, report, full=full, first=first)
         planned = await plan(self._store, self._clock, healthy)
-        report.not_carried = planned.not_carried
+        _tell(report, planned)
         await self._each(healthy, report, lambda c, t: self._push(c, t, planned))
         if len(healthy) == len(self._connections) and planned.in_step:
             await self._store.clean(planned.in_step)
@@ -278,6 +278,12 @@ async def held_plans(store: Store, connections: Sequence[Connection]) -> list[He
     """What waits for a person's approval at these connections, by plan or by loss."""
     names = {connection.name for connection in connections}
     return [plan for plan in await store.held() if plan.state == "held" and plan.connection in names]
+
+
+def _tell(report: Report, planned: Planned) -> None:
+    """What cannot be carried of the leads planned now, and of those that were in step before."""
+    leads = {*planned.in_step, *(op.lead for op in planned.operations), *(one.lead for one in planned.not_carried)}
+    report.not_carried = [*(one for one in report.not_carried if one.lead not in leads), *planned.not_carried]
 
 
 async def recall_agents(store: Store, connection: Connection) -> None:

@@ -1,9 +1,11 @@
 """``python -m tests.simulation``: run seeds, check the laws, and say how to see a failure again.
 
-    --seed N             one seed; with --people, --rounds, --without, --reverse that very variation of it
-    --seeds A-B          all of these, over --processes processes
-    --floors             fail also if the seeds did not meet enough conflicts, crashes and races
+--seed N             one seed; with --people, --rounds, --without, --reverse that very variation of it
+--seeds A-B          all of these, over --processes processes
+--floors             fail also if the seeds did not meet enough conflicts, crashes and races
 """
+
+# ruff: noqa: T201 -- a command: it talks by printing
 
 from __future__ import annotations
 

@@ -32,8 +32,6 @@ from tests.simulation.views import (
 
 CUT_ALIKE = {key for key, times in Counter(label_of(label) for label in values.LABELS).items() if times > 1}
 """Labels that Chime cannot tell apart: which of them one of its people takes off depends on what it had been shown."""
-NOTE_FITS, NOTE_HEADER = 2000, 150
-"""Characters of one note of Chime's, and what a header takes at most: a note that fitted once and grew stays as it was."""
 CARRIED_STAGES = frozenset(CINC_STAGES.values())
 
 
@@ -97,9 +95,12 @@ def check(evidence: Evidence) -> list[str]:
     """Every law that is broken, one line each."""
     found: list[str] = []
     for law, number in (
-        (converges, "2 converges"), (no_lost_edit, "3 no lost edit"), (notes, "3/5 notes"), (no_duplicates, "5 no duplicates"),
+        (converges, "2 converges"),
+        (no_lost_edit, "3 no lost edit"),
+        (notes, "3/5 notes"),
+        (no_duplicates, "5 no duplicates"),
         (no_accidental_tombstones, "7 nothing vanishes"),
-    ):  # fmt: skip
+    ):
         found += [f"law {number}: {complaint}" for complaint in law(evidence)]
     return found
 
@@ -118,10 +119,10 @@ def converges(evidence: Evidence) -> Iterator[str]:
         for name in SCALARS:
             if one[name] != other[name] and not _cannot_agree(evidence.world, name, one, other):
                 yield f"person {person.index}: {name} is {one[name]!r} in cinc and {other[name]!r} in chime"
-        if one["labels"] != other["labels"]:
-            yield f"person {person.index}: labels are {sorted(one['labels'])} in cinc and {sorted(other['labels'])} in chime"
-        if not one["phones"] <= other["phones"] or bool(one["phones"]) != bool(other["phones"]):
-            yield f"person {person.index}: phones are {sorted(one['phones'])} in cinc and {sorted(other['phones'])} in chime"
+        short = not one["phones"] <= other["phones"] or bool(one["phones"]) != bool(other["phones"])
+        for name, differ in (("labels", one["labels"] != other["labels"]), ("phones", short)):
+            if differ:
+                yield f"person {person.index}: {name} are {sorted(one[name])} in cinc, {sorted(other[name])} in chime"
 
 
 def _cannot_agree(world: World, name: str, one: View, other: View) -> bool:
@@ -167,7 +168,9 @@ def _standing(evidence: Evidence, person: Person, name: str) -> list[Edit]:
     last = {(e.vendor, e.lead): e for e in edits}
     found = []
     for edit in last.values():
-        superseded = any(r.seq > edit.seq and (r.value or name in ADDRESS) and ledger.separated(edit, r) for r in rivals)
+        superseded = any(
+            r.seq > edit.seq and (r.value or name in ADDRESS) and ledger.separated(edit, r) for r in rivals
+        )
         if edit.value and not edit.lost and not superseded and not ledger.buried(edit):
             found.append(edit)
     return found
@@ -179,7 +182,11 @@ def _ruled_out(evidence: Evidence, edit: Edit) -> bool:
     # A record that syncd made has a stage and an owner that the vendor picked: rivals nobody typed.
     typed_on = {(e.vendor, e.lead) for e in ledger.edits if e.person == edit.person and e.field == edit.field}
     records = [place for place, owner in evidence.world.owner.items() if owner == edit.person]
-    rivals = [r for r in ledger.of(edit.person, edit.field) if r is not edit and (r.vendor, r.lead) != (edit.vendor, edit.lead)]
+    rivals = [
+        r
+        for r in ledger.of(edit.person, edit.field)
+        if r is not edit and (r.vendor, r.lead) != (edit.vendor, edit.lead)
+    ]
     made = edit.field in {"stage", "primary"} and any(place not in typed_on for place in records)
     if not made and all(ledger.separated(r, edit) for r in rivals):
         return False
@@ -223,8 +230,8 @@ def _elements(evidence: Evidence, person: Person, name: str, views: list[View]) 
         if name == "phones" and last.added:
             there = there or any((node, element) in evidence.numbers for node in evidence.nodes(person.index))
         if there != last.added:
-            verb = "added" if last.added else "removed"
-            yield f"person {person.index}: {name}: {element!r} was {verb} ({last.place}) and is{'' if there else ' not'} there"
+            was, shown = ("added", "is not") if last.added else ("removed", "is")
+            yield f"person {person.index}: {name}: {element!r} was {was} ({last.place}) and {shown} there"
 
 
 def notes(evidence: Evidence) -> Iterator[str]:
@@ -251,14 +258,14 @@ def _notes_of(
     place = f"person {person.index} in {vendor} {lead}"
     own = {note.note: note for note in typed if (note.vendor, note.lead) == (vendor, lead)}
     copies: dict[str, dict[int, str]] = {}
-    for note, text in shown:
-        if note in own:
-            if body_of(text) != body_of(own[note].versions[-1]):
-                yield f"{place}: note {note} is not what was typed last"
+    for name, text in shown:
+        if name in own:
+            if body_of(text) != body_of(own[name].versions[-1]):
+                yield f"{place}: note {name} is not what was typed last"
             continue
         header = header_of(text)
         if header is None:
-            yield f"{place}: note {note} was typed by nobody"
+            yield f"{place}: note {name} was typed by nobody"
             continue
         ref, part, parts, rest = header
         if part in copies.setdefault(ref, {}):
@@ -270,12 +277,12 @@ def _notes_of(
         if vendor not in note.gone and note.note not in dict(shown):
             yield f"{place}: the note {note.note} typed there is gone"
     foreign = [note for note in typed if (note.vendor, note.lead) != (vendor, lead)]
-    yield from _copies(place, vendor, foreign, ["".join(body_of(p[n]) for n in sorted(p)) for p in copies.values()], buried)
+    yield from _copies(
+        place, vendor, foreign, ["".join(body_of(p[n]) for n in sorted(p)) for p in copies.values()], buried
+    )
 
 
-def _copies(
-    place: str, vendor: str, foreign: list[TypedNote], bodies: list[str], buried: set[int]
-) -> Iterator[str]:
+def _copies(place: str, vendor: str, foreign: list[TypedNote], bodies: list[str], buried: set[int]) -> Iterator[str]:
     """Match the copies with what they are copies of; Chime's follow edits, CINC's cannot.
 
     What was typed on a record that was deleted soon after may have been carried or not.
@@ -284,9 +291,7 @@ def _copies(
     for note in foreign:
         versions = [body_of(text) for text in note.versions]
         newest = versions[-1]
-        lengths = [len(text.strip()) for text in note.versions]
-        grown = lengths[-1] > NOTE_FITS - NOTE_HEADER and min(lengths) < NOTE_FITS
-        accepted = [newest] if vendor == "chime" and not note.gone and not grown else versions[::-1]
+        accepted = [newest] if vendor == "chime" and not note.gone else versions[::-1]
         hit = next((text for text in accepted if left[text]), None)
         if hit is not None:
             left[hit] -= 1
@@ -308,7 +313,9 @@ def no_duplicates(evidence: Evidence) -> Iterator[str]:
     for place, link in evidence.leads.items():
         if link.node is not None and place in evidence.world.owner:
             owners[link.node].add(evidence.world.owner[place])
-    yield from (f"lead {node} is several people: {sorted(people)}" for node, people in owners.items() if len(people) > 1)
+    yield from (
+        f"lead {node} is several people: {sorted(people)}" for node, people in owners.items() if len(people) > 1
+    )
     for person in evidence.settled_people():
         if len(evidence.nodes(person.index)) > 1:
             yield f"person {person.index} is several leads: {sorted(evidence.nodes(person.index))}"

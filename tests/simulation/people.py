@@ -4,6 +4,8 @@ An action is drawn before anything runs, without looking at any state: ``pick`` 
 happens. So two runs of one script do the same things even where one of them crashed in between.
 """
 
+# ruff: noqa: S311 -- chance out of a seed, nothing secret
+
 from __future__ import annotations
 
 import random
@@ -137,7 +139,9 @@ class World:
             if action.kind in self._acts:
                 self._acts[action.kind](sandbox, lead, action)
             else:
-                values.change(sandbox, lead, action.kind, action.pick, random.Random(action.salt), self.agents[action.vendor])
+                values.change(
+                    sandbox, lead, action.kind, action.pick, random.Random(action.salt), self.agents[action.vendor]
+                )
         except (CannotError, values.NothingToDo):
             return False
         after = self.view(action.vendor, lead)
@@ -188,7 +192,11 @@ class World:
 
     def _own_notes(self, action: Action, lead: str) -> list[TypedNote]:
         there = {note for note, _ in self.notes(action.vendor, lead)}
-        return [note for note in self.ledger.notes if (note.vendor, note.lead) == (action.vendor, lead) and note.note in there]
+        return [
+            note
+            for note in self.ledger.notes
+            if (note.vendor, note.lead) == (action.vendor, lead) and note.note in there
+        ]
 
     def _note_edit(self, sandbox: SandboxVendor, lead: str, action: Action) -> None:
         notes = self._own_notes(action, lead)

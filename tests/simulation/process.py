@@ -29,7 +29,7 @@ from tests.simulation.loop import Clock
 DYING_ROUNDS_MAX = 50
 
 
-class Crash(BaseException):  # noqa: N818 -- nothing in syncd may catch it, as nothing can catch kill -9
+class Crash(BaseException):
     """The process is dead."""
 
 
@@ -119,7 +119,7 @@ class Process:
         self.life = life
         self._inner = inner
         self.connections = connections
-        self.engine = Engine(store, clock, connections)  # type: ignore[arg-type]
+        self.engine = Engine(store, clock, connections)
 
     @classmethod
     async def start(

@@ -22,7 +22,7 @@ from tests.simulation.wire import Trouble, Wire
 ROUND_S = 7200.0
 TRIES_MAX = 40
 """Syncs in one round until one of them ends quiet and complete."""
-SIBLINGS_EVERY = 5
+SIBLINGS_EVERY = 8
 """Every so many seeds the same edits are played again, calmly, in another order and with crashes only."""
 REST_S = 600.0
 """Longer than any vendor hides what was just made."""
@@ -112,7 +112,7 @@ class Run:
 
     async def _rest(self) -> None:
         """The edits stop: syncd comes to rest, and stays there."""
-        for _ in range(3):
+        for _ in range(2):
             await self.clock.sleep(REST_S)
             if not await self._sync(full=True):
                 self.outcome.complaints.append(f"law 1 quiet: a full sync without trouble ended unquiet: {self._last}")
@@ -130,9 +130,7 @@ class Run:
         if self._process is None:
             life = Life(self.trouble.deadly)
             wires = {name: Wire(name, self.trouble, life) for name in self.settings.connections}
-            self._process = await Process.start(
-                self.settings, self.database, self.clock, wires, life, self._jitter
-            )
+            self._process = await Process.start(self.settings, self.database, self.clock, wires, life, self._jitter)
         return self._process
 
     async def _stop(self) -> None:

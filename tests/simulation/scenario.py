@@ -4,6 +4,8 @@ Every kind of chance has a stream of its own out of the seed, so that a smaller 
 no crashes) meets the same people doing the same things.
 """
 
+# ruff: noqa: S311 -- chance out of a seed, nothing secret
+
 from __future__ import annotations
 
 import random

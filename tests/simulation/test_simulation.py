@@ -85,7 +85,11 @@ def test_a_merge_that_takes_nothing_is_noticed(fresh, monkeypatch):
     original = Ingest._merge
 
     def deaf(self, graph, lead, link, remote, reading, now, *, first=False):
-        return False if link.state == "live" and link.read_at else original(self, graph, lead, link, remote, reading, now, first=first)
+        return (
+            False
+            if link.state == "live" and link.read_at
+            else original(self, graph, lead, link, remote, reading, now, first=first)
+        )
 
     monkeypatch.setattr(Ingest, "_merge", deaf)
     assert any("law" in line for line in played(fresh, Scenario.of(3).calm).complaints)

@@ -149,7 +149,11 @@ def change(
         case "street":
             sandbox.edit(lead, "street", f"{rng.randint(1, 999)} {word(rng)} Rd")
         case "move":
-            for field, value in (("city", word(rng)), ("region", "FL"), ("postal_code", f"{rng.randint(10000, 99999)}")):
+            for field, value in (
+                ("city", word(rng)),
+                ("region", "FL"),
+                ("postal_code", f"{rng.randint(10000, 99999)}"),
+            ):
                 sandbox.edit(lead, field, value)
         case "email":
             sandbox.edit(lead, "email", email(rng, f"e{rng.randrange(10**6)}").lower())
@@ -157,7 +161,9 @@ def change(
             sandbox.edit(lead, "stage", STAGE_WORDS[vendor][int(pick * len(STAGE_WORDS[vendor]))])
         case "timeline":
             low, high = rng.choice(FRAMES)
-            sandbox.edit(lead, "buyer_timeline", [low, high] if vendor == "cinc" else f"{low}+" if not high else f"{low}-{high}")
+            sandbox.edit(
+                lead, "buyer_timeline", [low, high] if vendor == "cinc" else f"{low}+" if not high else f"{low}-{high}"
+            )
         case "label_add":
             sandbox.add_label(lead, LABELS[int(pick * len(LABELS))])
         case "label_remove":

@@ -24,8 +24,8 @@ CINC_STAGES = {
 }  # fmt: skip
 CHIME_STAGES = {
     "New Lead": "new", "Attempting Contact": "attempted", "Contacted": "contacted", "Nurture": "nurturing",
-    "Qualified": "qualified", "Appointment Set": "appointment", "Showing": "showing", "Under Contract": "under_contract",
-    "Closed": "closed", "Not Ready": "not_ready", "Lost": "lost",
+    "Qualified": "qualified", "Appointment Set": "appointment", "Showing": "showing",
+    "Under Contract": "under_contract", "Closed": "closed", "Not Ready": "not_ready", "Lost": "lost",
 }  # fmt: skip
 STAGES = {"cinc": CINC_STAGES, "chime": CHIME_STAGES}
 BLANK_FIRST_NAME = "-"

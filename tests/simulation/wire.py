@@ -4,6 +4,8 @@ Everything that reaches a vendor passes here, so this is also where each write i
 anybody ever said so, and whether it ran over something a person typed that nobody could have seen yet.
 """
 
+# ruff: noqa: S311 -- chance out of a seed, nothing secret
+
 from __future__ import annotations
 
 import asyncio
@@ -50,7 +52,7 @@ class Sent:
 
     @property
     def kind(self) -> str:
-        """read | write | create."""
+        """Read | write | create."""
         return "create" if self.create else "write" if self.write else "read"
 
 
@@ -115,11 +117,11 @@ class Trouble:
         for kind, share in FAULTS[moment].items():
             draw -= share * (WRITE_TROUBLE if ask.write else 1)
             if draw < 0:
-                if kind == "half" and ask.write and not self._framed:
-                    kind = "drop"  # half a number is a number
+                # Half a number is a number.
+                made = "drop" if kind == "half" and ask.write and not self._framed else kind
                 self.counts["faults"] += 1
-                self.counts[f"fault {kind} {moment}"] += 1
-                return Fault(kind, delay_s=self._faults.choice((0.2, 3.0)))  # type: ignore[arg-type]
+                self.counts[f"fault {made} {moment}"] += 1
+                return Fault(made, delay_s=self._faults.choice((0.2, 3.0)))  # type: ignore[arg-type]
         return None
 
     def latency_s(self) -> float:
@@ -174,7 +176,7 @@ class Trouble:
                 self._overwritten(sent, name, element, added=True)
 
     def _created(self, vendor: str, lead: str) -> None:
-        """syncd made a record: whose is it, and did anybody say all that?"""
+        """A record that syncd made: whose is it, and did anybody say all that?"""
         seen = self.world.view(vendor, lead)
         assert seen is not None
         self.counts["created"] += 1
@@ -194,7 +196,9 @@ class Trouble:
                 self._known(owner, Sent(vendor, write=True, lead=lead), name, element)
         person = self.world.people[owner]
         if vendor in person.records:
-            self.inventions.append(f"{vendor} {lead}: a second record of person {owner} ({person.records[vendor]} is there)")
+            self.inventions.append(
+                f"{vendor} {lead}: a second record of person {owner} ({person.records[vendor]} is there)"
+            )
         else:
             person.records[vendor] = lead
 
