@@ -12,10 +12,12 @@ TOOLS   := .tools/.uv-$(UV_PIN)
 UV      := UV_PYTHON_DOWNLOADS=never .tools/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports format simulate bench example audit lock clean
+.PHONY: help setup demo test check lint types imports format simulate bench example audit lock clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+
+setup: $(READY) ## Set up .venv with syncd in it, and nothing else.
 
 demo: $(READY) ## See it work: two simulated CRMs kept the same, on a database of its own.
 	@$(BIN)/syncd demo $(ARGS)

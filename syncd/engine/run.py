@@ -115,7 +115,7 @@ class Engine:
             for cycle in range(CYCLES_MAX if until_quiet else 1):
                 report.cycles = cycle + 1
                 quiet, wait_s = await self._cycle(chosen, report, full=full and not cycle, first=not cycle)
-                report.quiet = quiet and not wait_s
+                report.quiet = quiet and not wait_s and not report.failed
                 if quiet and wait_s and until_quiet:
                     wait_s = max(wait_s, patience_s)
                     patience_s = min(2 * patience_s, PATIENCE_MAX_S)

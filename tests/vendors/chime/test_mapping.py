@@ -65,7 +65,6 @@ def read(table: ChimeTable, payload: dict[str, Any]) -> dict[str, Any]:
         ({"birthday": "06/05/2001"}, "birthday", date(2001, 6, 5)),
         ({"unsubscription": "Yes"}, "email_opt_out", True),
         ({"unsubscription": False, "cannotEmail": True}, "email_opt_out", True),
-        ({"cannotText": "No"}, "text_opt_out", False),
         ({"phoneStatuses": [2, 5]}, "call_opt_out", True),
         ({"createTime": "2026-04-22T10:15:30GMT"}, "registered_at", datetime(2026, 4, 22, 10, 15, 30, tzinfo=UTC)),
         ({"createTime": 1776852930000}, "registered_at", datetime(2026, 4, 22, 10, 15, 30, tzinfo=UTC)),

@@ -61,7 +61,12 @@ async def test_whole_sections_spell_times_and_addresses_as_cinc_wants_them():
     await adapter.update_lead("L1", {"first_name": "B"}, frozenset({"first_name"}), Remote("lead", "L1", {}, b""))
     body = site.asked[-1].body
     assert body["registered_date"] == "2020-01-02T03:04:05.000Z"
-    assert body["info"]["contact"]["mailing_address"] == {"street": "", "city": "Rome", "state": "", "postal_or_zip": ""}
+    assert body["info"]["contact"]["mailing_address"] == {
+        "street": "",
+        "city": "Rome",
+        "state": "",
+        "postal_or_zip": "",
+    }
 
 
 async def test_whole_sections_leave_out_a_time_that_makes_no_sense():

@@ -1,0 +1,104 @@
+"""What the simulation found once, in small: each of these broke a law over a whole run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from syncd.domain import notes
+from syncd.domain.lead import spec
+from syncd.domain.origin import Interval
+from syncd.domain.plan import Operation, Subject, Target, plan_lead
+from syncd.domain.settled import Pending, made_of, unsent
+from syncd.ports.store import Link, Note
+from tests.domain.test_plan import ANN, CAN, TABLE
+from tests.domain.toy import LOSSLESS, minutes, read, said
+
+HERE = Target("here", TABLE, replace(CAN, note_max=400), agents={}, agent_names={})
+NOTE = Note(3, 1, "Called her.", None, datetime(2026, 1, 2, 3, 4, tzinfo=UTC), "general", pinned=False, origin="there")
+LONG = "She likes the kitchen and the porch. " * 20
+
+
+def planned(note: Note, there: tuple[Link, ...]) -> list[Operation]:
+    """The operations for the notes of a lead that is in step otherwise."""
+    lead = Link("here", "lead", "1", 1, base=ANN)
+    home = Link("there", "note", "home", note.id, base={"text": note.body})
+    return list(plan_lead(Subject(1, 1, ANN, (lead,), (note,), (home, *there)), [HERE]).operations)
+
+
+def written(operations: list[Operation], there: tuple[Link, ...] = ()) -> tuple[Link, ...]:
+    """The links of the notes after these operations."""
+    after = {link.part: link for link in there}
+    for op in operations:
+        after[op.part] = Link("here", "note", f"n{op.part}", op.note, op.part, base={"text": op.text})
+    return tuple(after.values())
+
+
+def body(there: tuple[Link, ...]) -> str:
+    """What the copies say together, parts in the order of their headers."""
+    parsed = [notes.parse(str(link.base["text"])) for link in there]
+    parts = sorted((header.part, text) for header, text in parsed if header is not None)
+    return " ".join(" ".join(text for _, text in parts).split())
+
+
+def test_a_note_in_parts_that_becomes_short_stays_one_note():
+    """Its parts are rewritten, none is added, and together they say the new words and nothing of the old."""
+    long = written(planned(replace(NOTE, body=LONG), ()))
+    assert len(long) > 1
+    edits = planned(NOTE, long)
+    assert {op.action for op in edits} == {"update"}
+    after = written(edits, long)
+    assert body(after) == NOTE.body
+    assert planned(NOTE, after) == []
+
+
+def test_a_note_of_which_one_part_arrived_and_that_became_short_stays_one_note():
+    """A crash between two parts leaves the first alone; it is rewritten whole."""
+    first = written(planned(replace(NOTE, body=LONG), ())[:1])
+    after = written(planned(NOTE, first), first)
+    assert [link.part for link in after] == [1]
+    assert body(after) == NOTE.body
+    assert planned(NOTE, after) == []
+
+
+def test_a_note_that_outgrows_its_one_place_goes_on_in_further_parts():
+    """The note that is there becomes the first part, the others are added."""
+    short = written(planned(NOTE, ()))
+    more = planned(replace(NOTE, body=LONG), short)
+    assert [op.action for op in more] == ["update", *["create"] * (len(more) - 1)]
+    after = written(more, short)
+    assert body(after) == " ".join(LONG.split())
+    assert planned(replace(NOTE, body=LONG), after) == []
+
+
+def test_what_is_written_into_an_empty_last_part_is_kept():
+    """Words typed into a part beyond the last piece go to the end of the note."""
+    assert notes.replace_piece("short", 100, 3, "and more") == "short\nand more"
+    assert notes.replace_piece("short", 100, 3, "") == "short"
+
+
+def test_a_default_of_a_record_made_without_the_value_is_no_edit():
+    """A vendor without a word for our stage shows its own default in a new record: its doing, not a person's."""
+    pending = unsent(
+        {"stage": "lost", "labels": frozenset({"a"})}, ["first_name"], ["first_name", "stage", "labels"], minutes(0)
+    )
+    assert set(pending) == {"stage"}
+    asked = Pending.from_json("stage", pending["stage"])
+    assert made_of(spec("stage"), asked, "new", Interval(at=minutes(0)), timed=False) == "new"
+    edited = made_of(spec("stage"), asked, "new", Interval(at=minutes(5), uncertainty_s=1.0))
+    assert edited is None, "certainly later than our create: somebody acted"
+
+
+def test_the_older_of_two_edits_loses_even_if_the_newer_one_said_what_was_there_before():
+    """Beta showed closed all along; alpha went elsewhere and back to closed after beta's edit was possible.
+
+    Values alone would call beta's edit the only one. The moments say that alpha spoke last.
+    """
+    options: dict[str, Any] = {"table": LOSSLESS, "at": 10, "since": 5}
+    newer = read({"stage": "closed"}, {"stage": "closed"}, {"stage": "new"}, by=said("alpha", 20, "stage"), **options)
+    assert newer.fields["stage"] == "closed"
+    assert [found.rule for found in newer.conflicts] == ["newest"]
+    older = read({"stage": "closed"}, {"stage": "closed"}, {"stage": "new"}, by=said("alpha", 1, "stage"), **options)
+    assert older.fields["stage"] == "new"
+    assert older.conflicts == ()
