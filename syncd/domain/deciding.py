@@ -60,7 +60,9 @@ class Deciding:
             self._set_value(name, theirs, origin)  # nothing there on any side: no rule has anything to say
             return
         # What this vendor cannot show at all (a stage without a word) is a value too: not to be filled over.
-        concurrent = ours != base or (base is None and not blank(mine)) or self._restated(self._provenance.get(name), name)
+        concurrent = (
+            ours != base or (base is None and not blank(mine)) or self._restated(self._provenance.get(name), name)
+        )
         clash = Clash(
             name, base, mine, theirs, self._provenance.get(name), origin, self._policy.order,
             concurrent=concurrent, first=self._first,

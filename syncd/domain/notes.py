@@ -97,9 +97,7 @@ def slices(body: str, room: int) -> list[str]:
     return [*pieces, rest]
 
 
-def texts(
-    header: Header, body: str, limit: int, template: str = DEFAULT_TEMPLATE, *, parts_min: int = 1
-) -> list[str]:
+def texts(header: Header, body: str, limit: int, template: str = DEFAULT_TEMPLATE, *, parts_min: int = 1) -> list[str]:
     """The texts to store for one note at a vendor that takes ``limit`` characters (0: any number).
 
     parts_min  how many notes it is there already: one that became shorter keeps them, the last ones say nothing

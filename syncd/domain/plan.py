@@ -10,204 +10,26 @@ Because the plan is recomputed from state each time, there is no queue to lose, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from hashlib import blake2b
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 from syncd.domain import notes
 from syncd.domain.lead import FIELDS, Fields, Value, blank, encode
-from syncd.domain.lens import LensTable
+from syncd.domain.operations import (
+    ASSIGNMENT,
+    LABELS,
+    LeadPlan,
+    LinkLike,
+    NotCarried,
+    NoteLike,
+    Operation,
+    Subject,
+    Target,
+    digest,
+)
 
-LABELS = "labels"
-ASSIGNMENT = "assignment."
-
-
-class _Link(Protocol):
-    """What the plan needs of a link (ports.store.Link)."""
-
-    @property
-    def connection(self) -> str: ...
-    @property
-    def external_id(self) -> str: ...
-    @property
-    def node(self) -> int | None: ...
-    @property
-    def part(self) -> int: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def base(self) -> Fields: ...
-    @property
-    def unmapped(self) -> Mapping[str, str]: ...
-    @property
-    def settled(self) -> Mapping[str, Any]: ...
-
-
-class _Note(Protocol):
-    """What the plan needs of a note (ports.store.Note)."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def body(self) -> str: ...
-    @property
-    def author(self) -> int | None: ...
-    @property
-    def author_name(self) -> str: ...
-    @property
-    def written_at(self) -> Any: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def pinned(self) -> bool: ...
-    @property
-    def origin(self) -> str: ...
-    @property
-    def deleted(self) -> bool: ...
-
-
-class _Can(Protocol):
-    """What the plan needs of a vendor's capabilities (ports.vendor.Capabilities)."""
-
-    @property
-    def roles(self) -> frozenset[str]: ...
-    @property
-    def unassign(self) -> frozenset[str]: ...
-    @property
-    def create_needs(self) -> tuple[tuple[str, ...], ...]: ...
-    @property
-    def create_carries(self) -> frozenset[str]: ...
-    @property
-    def update_carries(self) -> frozenset[str]: ...
-    @property
-    def note_max(self) -> int: ...
-    @property
-    def note_edit(self) -> bool: ...
-    @property
-    def note_delete(self) -> bool: ...
-    @property
-    def not_carried(self) -> Mapping[str, str]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One connection as the plan sees it.
-
-    directions   field (or "notes") → both | read | write | off
-    agents       canonical agent id → external id here
-    agent_names  canonical agent id → name, for header lines
-    clears       fields where a blank may be written
-    labels_only / stages_only   the create filter: any of these labels (folded), any of these stages
-    """
-
-    connection: str
-    lenses: LensTable
-    can: _Can
-    directions: Mapping[str, str] = field(default_factory=dict)
-    agents: Mapping[int, str] = field(default_factory=dict)
-    agent_names: Mapping[int, str] = field(default_factory=dict)
-    clears: frozenset[str] = frozenset()
-    labels_only: frozenset[str] = frozenset()
-    stages_only: frozenset[str] = frozenset()
-    note_header: str = notes.DEFAULT_TEMPLATE
-
-    def writes(self, name: str, *, creating: bool = False) -> bool:
-        """Whether syncd may write this field here at all."""
-        if self.directions.get(name, "both") not in {"both", "write"}:
-            return False
-        if name == LABELS or name.startswith(ASSIGNMENT):
-            return self.lenses.carries(name)
-        return self.lenses.writable(name, creating=creating)
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One thing to do at one vendor.
-
-    kind    lead | label | assignment | note;  action  create | update | add | remove | assign | delete
-    fields  field → (what the vendor shows, what it should show), canonical values
-    wanted  the whole desired lead (rows such as an address go out whole); for notes {}
-    note, part, parts   which note and which piece of it; ``text`` is the text to write
-    """
-
-    connection: str
-    kind: str
-    action: str
-    lead: int
-    external_id: str | None
-    fields: Mapping[str, tuple[Value | None, Value | None]]
-    wanted: Fields = field(default_factory=dict)
-    note: int = 0
-    part: int = 0
-    text: str = ""
-    note_kind: str = "general"
-    pinned: bool = False
-    author: int | None = None
-    parent: str | None = None
-    """For notes: the external id of the lead, None while the lead is still to be created."""
-
-    @property
-    def id(self) -> str:
-        """Eight characters that name this very operation: same work, same id."""
-        named = [self.connection, self.kind, self.action, self.lead, self.external_id, self.note, self.part, self.text]
-        return digest([named, {n: [encode(a), encode(b)] for n, (a, b) in self.fields.items()}])[:8]
-
-    @property
-    def wanted_digest(self) -> str:
-        """Digest of what is to be created; a refused create is tried again once it differs."""
-        return digest([{n: encode(b) for n, (_, b) in self.fields.items()}, self.text])
-
-    def to_json(self) -> dict[str, Any]:
-        """The shape of `syncd plan --json` (DESIGN §13)."""
-        return {
-            "id": self.id,
-            "connection": self.connection,
-            "kind": self.kind,
-            "action": self.action,
-            "lead": self.lead,
-            "external_id": self.external_id,
-            "fields": {n: {"from": encode(a), "to": encode(b)} for n, (a, b) in self.fields.items()},
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class NotCarried:
-    """Something a vendor cannot hold, told per lead instead of being dropped in silence."""
-
-    connection: str
-    lead: int
-    field: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class LeadPlan:
-    """Everything to be done for one lead, by connection, in order; and what cannot be done."""
-
-    lead: int
-    version: int
-    operations: tuple[Operation, ...]
-    not_carried: tuple[NotCarried, ...] = ()
-    blocked: bool = False
-    """Something waits (an intent, a review): planned again later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """One lead with everything known of it (ports.store.Snapshot in the terms of this module)."""
-
-    id: int
-    version: int
-    fields: Fields
-    links: Sequence[_Link]
-    notes: Sequence[_Note]
-    note_links: Sequence[_Link]
-    parked: frozenset[str] = frozenset()
-    waiting: frozenset[tuple[str, str, int, int]] = frozenset()
-    refused: Mapping[tuple[str, str, int, int], tuple[str, str]] = field(default_factory=dict)
-    in_review: frozenset[str] = frozenset()
+__all__ = ["ASSIGNMENT", "LABELS", "LeadPlan", "NotCarried", "Operation", "Subject", "Target", "digest", "plan_lead"]
 
 
 def plan_lead(subject: Subject, targets: Sequence[Target]) -> LeadPlan:
@@ -230,12 +52,6 @@ def plan_lead(subject: Subject, targets: Sequence[Target]) -> LeadPlan:
             operations += _create(subject, target, missed)
     blocked = blocked or bool(subject.waiting)
     return LeadPlan(subject.id, subject.version, tuple(operations), tuple(missed), blocked)
-
-
-def digest(data: Any) -> str:
-    """Hex digest of JSON-ready data; equal data, equal digest."""
-    text = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
 def _passes(fields: Fields, target: Target) -> bool:
@@ -283,7 +99,7 @@ def _travels(name: str, carries: frozenset[str]) -> bool:
     return name in carries if name == LABELS or name.startswith(ASSIGNMENT) else True
 
 
-def _update(subject: Subject, target: Target, link: _Link, missed: list[NotCarried]) -> Iterator[Operation]:
+def _update(subject: Subject, target: Target, link: LinkLike, missed: list[NotCarried]) -> Iterator[Operation]:
     desired = _speakable(subject, target, target.lenses.show(subject.fields, link.base), missed, link)
     differing: dict[str, tuple[Value | None, Value | None]] = {}
     for name in target.lenses.by_field:
@@ -317,7 +133,7 @@ def _may_blank(name: str, target: Target) -> bool:
 
 
 def _speakable(
-    subject: Subject, target: Target, desired: dict[str, Value], missed: list[NotCarried], link: _Link | None = None
+    subject: Subject, target: Target, desired: dict[str, Value], missed: list[NotCarried], link: LinkLike | None = None
 ) -> dict[str, Value]:
     """Desired values without agents this vendor does not know; what it shows there instead stays."""
     for name in [n for n in desired if n.startswith(ASSIGNMENT)]:
@@ -410,7 +226,7 @@ def _notes(subject: Subject, target: Target, external_id: str | None, missed: li
 
 
 def _note_operation(
-    subject: Subject, target: Target, note: _Note, lead_id: str | None, part: int = 0, text: str | None = None
+    subject: Subject, target: Target, note: NoteLike, lead_id: str | None, part: int = 0, text: str | None = None
 ) -> Operation:
     """Creating one note, or one part of it; without ``text`` the bare body, as it stands where it was typed."""
     text = note.body if text is None else text
@@ -432,7 +248,7 @@ def _append(subject: Subject, operation: Operation, missed: list[NotCarried]) ->
     yield operation
 
 
-def note_header(note: _Note, target: Target) -> notes.Header:
+def note_header(note: NoteLike, target: Target) -> notes.Header:
     """What the header line of a note says at a vendor that cannot store it otherwise."""
     written = note.written_at.strftime("%Y-%m-%d %H:%M UTC") if note.written_at is not None else ""
     name = target.agent_names.get(note.author, note.author_name) if note.author is not None else note.author_name
@@ -440,7 +256,7 @@ def note_header(note: _Note, target: Target) -> notes.Header:
 
 
 def _edit(
-    subject: Subject, target: Target, link: _Link, wanted: Operation, missed: list[NotCarried]
+    subject: Subject, target: Target, link: LinkLike, wanted: Operation, missed: list[NotCarried]
 ) -> Iterator[Operation]:
     shown = link.base.get("text")
     if not isinstance(shown, str) or _alike(shown, wanted.text, target):

@@ -14,15 +14,16 @@ from datetime import datetime, timedelta
 
 from syncd.domain import match
 from syncd.domain.errors import NotFoundError, UnreadableError
-from syncd.domain.lead import Fields, Value, decode_fields, encode, encode_fields, spec
+from syncd.domain.lead import Fields, Value, decode_fields, encode_fields, spec
 from syncd.domain.lens import Reading
-from syncd.domain.merge import ConflictFound, Merged, Seen, born, merge
+from syncd.domain.merge import Seen, born, merge
 from syncd.domain.origin import Interval
 from syncd.domain.plan import ASSIGNMENT
 from syncd.domain.settled import unsent
 from syncd.engine.connection import Connection
+from syncd.engine.journal import changes_of, conflicts_of
 from syncd.ports.clock import Clock
-from syncd.ports.store import LIVE, REVIEW, Batch, Change, Conflict, Intent, Lead, Link, Quarantined, Store, Tx
+from syncd.ports.store import LIVE, REVIEW, Batch, Change, Intent, Lead, Link, Quarantined, Store, Tx
 from syncd.ports.vendor import Page, Remote
 
 KIND = "lead"
@@ -376,64 +377,15 @@ class Ingest:
         )
         if touched:
             graph.batch.dirty.add(lead.id)
-        self._journal(graph, lead, remote, merged, now)
+        name = self._connection.name
+        graph.batch.changes += changes_of(lead.id, merged, name, remote.external_id, now)
+        graph.batch.conflicts += conflicts_of(lead.id, merged, name, now)
         if merged.changes:
             changed = replace(lead, fields=merged.fields, provenance=merged.provenance)
             graph.leads[lead.id] = changed
             graph.changed.add(lead.id)
-            if lead.fields.get("emails") != changed.fields.get("emails") or lead.fields.get(
-                "phones"
-            ) != changed.fields.get("phones"):
-                self._index(graph, changed)
+            self._index(graph, changed)
         return touched
-
-    def _journal(self, graph: _Graph, lead: Lead, remote: Remote, merged: Merged, now: datetime) -> None:
-        graph.batch.changes += [
-            Change(
-                lead.id,
-                change.field,
-                encode(change.old),
-                encode(change.new),
-                self._connection.name,
-                now,
-                change.rule,
-                remote.external_id,
-                change.origin.to_json(),
-            )
-            for change in merged.changes
-        ]
-        graph.batch.conflicts += [
-            self._conflict(lead.id, found, now) for found in merged.conflicts if _worth_telling(found)
-        ]
-
-    def _conflict(self, lead: int, found: ConflictFound, now: datetime) -> Conflict:
-        return Conflict(
-            lead=lead,
-            field=found.field,
-            connection=self._connection.name,
-            base=_plain(found.base),
-            ours=_plain(found.ours),
-            theirs=_plain(found.theirs),
-            rule=found.rule,
-            outcome=found.outcome,
-            state="open" if found.outcome == "parked" else "decided",
-            at=now,
-            ours_origin=found.ours_origin.to_json() if found.ours_origin is not None else None,
-            theirs_origin=found.theirs_origin.to_json(),
-            evidence=found.evidence,
-        )
-
-
-def _worth_telling(found: ConflictFound) -> bool:
-    """Two records' dates of registration always differ at first contact; nobody typed either of them."""
-    return not (found.rule == "earliest" and found.base is None)
-
-
-def _plain(value: object) -> object:
-    """A value, or the components of a group, as JSON-ready data."""
-    if isinstance(value, Mapping):
-        return {name: encode(part) for name, part in value.items()}
-    return encode(value)  # type: ignore[arg-type]
 
 
 def _emails(fields: Fields) -> set[str]:

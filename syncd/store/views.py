@@ -185,7 +185,9 @@ class Views:
         query = f"SELECT {', '.join(names)} FROM quarantine WHERE id = %s"  # noqa: S608 - our names
         found = _dicts(names, await self._store.fetch(query, record))
         if not found:
-            raise UsageError(f"there is no quarantined record {record}", hint="`syncd status` counts what is in quarantine")
+            raise UsageError(
+                f"there is no quarantined record {record}", hint="`syncd status` counts what is in quarantine"
+            )
         return found[0]
 
     async def held(self) -> list[dict[str, Json]]:

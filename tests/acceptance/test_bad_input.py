@@ -25,7 +25,7 @@ def one_line(report: Report, name: str, *words: str) -> None:
     tally = report.connections[name]
     assert tally.error
     assert "\n" not in tally.error
-    assert len(tally.error) < 200  # noqa: PLR2004
+    assert len(tally.error) < 200
     for word in words:
         assert word in tally.error
     assert not report.connections[OTHER[name]].error
@@ -34,7 +34,9 @@ def one_line(report: Report, name: str, *words: str) -> None:
 
 @pytest.mark.parametrize("name", ["cinc", "chime"])
 async def test_a_wrong_token(world: World, name: str):
-    """A wrong token: one line, that connection pauses and says what to do; the other one is read. Mended, all is well."""
+    """A wrong token: one line, that connection pauses and says what to do; the other one is read. Mended, all is
+    well.
+    """
     somebody(world, OTHER[name])
     world.tokens[name] = "wrong"
     report = await world.sync()
@@ -203,12 +205,12 @@ async def test_a_note_of_ten_megabytes(world: World):
     world.cinc.site.notes[lead][note].content = "a ten megabyte note " * (10 * MB // 20)
     report = await world.sync(until_quiet=False)
     assert not report.failed, report.connections
-    assert len(world.chime.ids()) == 2  # noqa: PLR2004
+    assert len(world.chime.ids()) == 2
     ada_there = world.find("chime", email="ada@example.com")
     texts = world.bodies("chime", ada_there)
     assert texts.count("small note") == 1
     assert report.quarantined == 1 or len(texts) > 1
-    assert len(texts) < 100, "thousands of calls for one note"  # noqa: PLR2004
+    assert len(texts) < 100, "thousands of calls for one note"
 
 
 async def test_a_vendor_that_fails_now_and_then_is_repeated(world: World):

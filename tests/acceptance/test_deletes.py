@@ -25,8 +25,8 @@ async def states(world: World, lead: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("at", ["cinc", "chime"])
 async def test_unlink_leaves_the_other_side_alone_and_never_re_creates(both_dialects: World, at: str):
-    """A lead deleted at one vendor answers 404: its link is a tombstone, the other side keeps the lead with later edits,
-    and it is never created again.
+    """A lead deleted at one vendor answers 404: its link is a tombstone, the other side keeps the lead with later
+    edits, and it is never created again.
     """
     world = both_dialects
     mine, other = await pairs(world)
@@ -37,7 +37,7 @@ async def test_unlink_leaves_the_other_side_alone_and_never_re_creates(both_dial
     assert await states(world, "p0@example.com") == {at: "tombstone", there: "live"}
     world.sandboxes[there].edit(ids[there][0], "city", "London")
     await world.quiet(full=True)
-    assert len(world.sandboxes[at].ids()) == 2  # noqa: PLR2004
+    assert len(world.sandboxes[at].ids()) == 2
     assert world.sandboxes[there].shows(ids[there][0])["city"] == "London"
     history = await world.view("lead_history", (await world.shown("p0@example.com"))["id"])
     assert any(row["field"] == "link" and ("404" in row["why"] or "told" in row["why"]) for row in history)
@@ -54,7 +54,7 @@ async def test_archive_marks_the_lead_elsewhere(world: World, mark: str, field: 
     await world.quiet(full=True)
     assert world.chime.shows(other[0])[field] == shows
     assert world.chime.shows(other[1])[field] != shows
-    assert len(world.chime.ids()) == 3  # noqa: PLR2004
+    assert len(world.chime.ids()) == 3
     await world.in_step()
 
 
@@ -110,8 +110,8 @@ async def test_a_listing_that_proves_nothing_deletes_nothing(world: World, name:
 
 
 async def test_more_losses_than_allowed_are_held_and_released_by_approval(world: World):
-    """More than `guard.deletes` missing leads are held as a plan and nothing is unlinked; `plan approve` releases exactly
-    that plan, not another one that came of it.
+    """More than `guard.deletes` missing leads are held as a plan and nothing is unlinked; `plan approve` releases
+    exactly that plan, not another one that came of it.
     """
     world.cinc_options = 'guard = { deletes = 1 }\non_delete = "archive"\narchive = { label = "gone" }'
     mine, other = await pairs(world, 5)

@@ -21,8 +21,8 @@ async def people(world: World, count: int, **more: Any) -> list[str]:
 
 
 async def test_a_held_plan_holds_all_and_approval_releases_exactly_it(world: World):
-    """Over a limit nothing of the plan is written, not even its harmless parts; another connection goes on; approved it is
-    done, once.
+    """Over a limit nothing of the plan is written, not even its harmless parts; another connection goes on;
+    approved it is done, once.
     """
     world.chime_options = "guard = { creates = 1 }"
     await people(world, 1)
@@ -39,7 +39,7 @@ async def test_a_held_plan_holds_all_and_approval_releases_exactly_it(world: Wor
     await world.settle_hold(held.id, "approved")
     done = await world.quiet()
     assert not done.held
-    assert len(world.chime.ids()) == 3  # noqa: PLR2004
+    assert len(world.chime.ids()) == 3
     assert world.find("chime", city="London")
     await world.in_step()
 
@@ -97,8 +97,8 @@ async def test_reassignments_have_a_limit(world: World):
 
 @pytest.mark.parametrize("at", ["cinc", "chime"])
 async def test_looking_before_writing_merges_what_a_person_typed_meanwhile(world: World, at: str):
-    """With `write_guard = "read"` a record is read right before it is overwritten: a person's later edit of the same field
-    goes through the merge and wins, of another field it survives.
+    """With `write_guard = "read"` a record is read right before it is overwritten: a person's later edit of the
+    same field goes through the merge and wins, of another field it survives.
     """
     (mine,) = await people(world, 1)
     (other,) = world.chime.ids()
@@ -138,9 +138,8 @@ async def test_trust_saves_the_reading(world: World, guard: str, reads: int):
     await world.in_step()
 
 
-async def test_the_plan_is_what_sync_does(both_dialects: World):
+async def test_the_plan_is_what_sync_does(world: World):
     """`syncd plan` writes nothing, and `syncd sync` carries out those very operations."""
-    world = both_dialects
     lead = world.cinc.add_person(**ada(labels=["VIP"]))
     world.cinc.add_note(lead, "Likes numbers.")
     planned = await world.plan()

@@ -22,7 +22,7 @@ from syncd.store import schema
 from syncd.store.database import Database
 from tests.system.town import Town, standing
 
-PEOPLE = 12
+PEOPLE = 9
 KILLS = 4
 TIMEOUT_S = 100
 OURS_TO_KNOW = frozenset({"notes", "assignments", "registered_at", "created"})
@@ -54,7 +54,9 @@ def finish(town: Town) -> None:
 
 
 def kill_at(town: Town, number: int, moment: str) -> bool:
-    """Start a sync and kill it at its call ``number``, before or after the vendor carried it out. Whether it came to that."""
+    """Start a sync and kill it at its call ``number``, before or after the vendor carried it out. Whether it came
+    to that.
+    """
     calls = 0
     with running(town) as process:
 

@@ -146,4 +146,4 @@ async def test_names_match_without_case(world: World):
     world.forget()
     await world.sync(full=True)
     assert world.written() == []
-    assert all(early.status < 400 for early, _ in pairwise(world.chime.calls))  # noqa: PLR2004
+    assert all(early.status < 400 for early, _ in pairwise(world.chime.calls))

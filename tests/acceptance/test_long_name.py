@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.acceptance.world import World, ada
 
 LONG = "Wilhelmina Aurelia Konstantina Bartholomea II"
-assert len(LONG) == 45  # noqa: PLR2004
+assert len(LONG) == 45
 CUT = LONG[:30].strip()
 
 
@@ -41,9 +41,8 @@ async def test_a_long_first_name_from_the_start(both_dialects: World):
     await stays(world, mine, other)
 
 
-async def test_other_edits_do_not_bring_the_cut_name_back(both_dialects: World):
+async def test_other_edits_do_not_bring_the_cut_name_back(world: World):
     """An edit of another field at Chime leaves the 45 characters alone; an edit of the cut name itself is an edit."""
-    world = both_dialects
     mine = world.cinc.add_person(**ada(first_name=LONG))
     await world.quiet()
     (other,) = world.chime.ids()
@@ -57,9 +56,8 @@ async def test_other_edits_do_not_bring_the_cut_name_back(both_dialects: World):
     await world.in_step()
 
 
-async def test_both_forms_at_first_contact(both_dialects: World):
+async def test_both_forms_at_first_contact(world: World):
     """45 characters at CINC and their first 30 at Chime, found at first contact: the long name stays."""
-    world = both_dialects
     mine, other = world.cinc.add_person(**ada(first_name=LONG)), world.chime.add_person(**ada(first_name=LONG))
     await world.quiet()
     await stays(world, mine, other)

@@ -56,8 +56,8 @@ async def test_notes_of_all_sorts_appear_exactly_once(both_dialects: World):
 
 
 async def test_a_long_note_is_three_numbered_parts_read_back_as_one(both_dialects: World):
-    """4,900 characters typed at CINC are three numbered parts at Chime within its limit; they are read back as one note,
-    and nothing is sent again.
+    """4,900 characters typed at CINC are three numbered parts at Chime within its limit; they are read back as one
+    note, and nothing is sent again.
     """
     world = both_dialects
     text = long_note()
@@ -66,7 +66,7 @@ async def test_a_long_note_is_three_numbered_parts_read_back_as_one(both_dialect
     await world.quiet()
     (other,) = world.chime.ids()
     stored = [body for _, body in world.chime.shows(other)["notes"]]
-    assert len(stored) == 3  # noqa: PLR2004
+    assert len(stored) == 3
     assert all(len(body) < 2000 for body in stored)
     headers = [parse(body, DEFAULT_TEMPLATE)[0] for body in stored]
     assert sorted((h.part, h.parts) for h in headers if h) == [(1, 3), (2, 3), (3, 3)]
@@ -77,9 +77,8 @@ async def test_a_long_note_is_three_numbered_parts_read_back_as_one(both_dialect
     assert world.bodies("cinc", mine) == [text]
 
 
-async def test_an_edit_of_one_part_edits_the_one_note(both_dialects: World):
+async def test_an_edit_of_one_part_edits_the_one_note(world: World):
     """A person who changes the second part at Chime has changed that stretch of the one note in the graph."""
-    world = both_dialects
     text = long_note()
     mine = world.cinc.add_person(**ada())
     world.cinc.add_note(mine, text)
@@ -93,13 +92,12 @@ async def test_an_edit_of_one_part_edits_the_one_note(both_dialects: World):
     (only,) = (await world.shown("ada@example.com"))["notes"]
     assert "EDITED" in only["body"]
     assert len(only["body"]) == len(text)
-    assert len(world.chime.shows(other)["notes"]) == 3  # noqa: PLR2004
+    assert len(world.chime.shows(other)["notes"]) == 3
     await world.in_step()
 
 
-async def test_an_edit_at_chime_of_a_note_from_chime_stays_one_note(both_dialects: World):
+async def test_an_edit_at_chime_of_a_note_from_chime_stays_one_note(world: World):
     """A note edited where it was typed is still one note; CINC, which cannot edit, keeps its one copy."""
-    world = both_dialects
     other = world.chime.add_person(**ada())
     note = world.chime.add_note(other, "Prefers mornings.")
     await world.quiet()
@@ -135,9 +133,9 @@ async def test_a_crash_at_a_note_leaves_it_once(world: World, at: str, moment: s
     typed = Counter({"Call back.": 3, text_of_two: 1})
     cinc, chime, graph = await settled_bodies(world)
     assert graph == typed
-    assert cinc["Call back."] == chime["Call back."] == 3  # noqa: PLR2004
+    assert cinc["Call back."] == chime["Call back."] == 3
     assert chime.total() == (5 if at == "chime" else 4)
-    assert cinc.total() == 4  # noqa: PLR2004
+    assert cinc.total() == 4
     await world.in_step()
 
 

@@ -76,9 +76,8 @@ async def test_blanks_are_filled_both_ways(both_dialects: World):
     await world.in_step()
 
 
-async def test_later_edits_travel_both_ways(both_dialects: World):
+async def test_later_edits_travel_both_ways(world: World):
     """Ordinary edits after that reach the other side, whichever side they were made on."""
-    world = both_dialects
     mine, other = world.cinc.add_person(**ada()), world.chime.add_person(**ada())
     await world.quiet()
     world.clock.skipped_s += timedelta(minutes=5).total_seconds()

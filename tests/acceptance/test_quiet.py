@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from syncd.sandbox.world import populate
@@ -9,7 +11,7 @@ from syncd.store.database import Database
 from tests.acceptance.world import World, standing
 
 PEOPLE = 20
-OTHER_SITES = {
+OTHER_SITES: dict[str, dict[str, Any]] = {
     "lists hide sections, slow account": {"cinc_list_hides": ("labels", "pipeline"), "chime_lag_s": 30.0},
     "vendors reformat": {"cinc_wrapper": True, "chime_reformat_phones": True, "chime_cap_25": True},
     "answers tell nothing": {"chime_note_answer": "empty", "chime_put_answer": "empty", "chime_ignore_filters": True},

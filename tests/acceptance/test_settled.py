@@ -51,8 +51,8 @@ async def test_a_vendor_that_changes_the_case(both_dialects: World):
 
 
 async def test_a_refused_value_is_not_sent_again_until_another_is_wanted(world: World):
-    """CINC refuses a stage its site does not have: told once, remembered, not sent in any later sync; everything else of
-    that lead is written, and another stage is tried again.
+    """CINC refuses a stage its site does not have: told once, remembered, not sent in any later sync; everything
+    else of that lead is written, and another stage is tried again.
     """
     world.cinc_options = 'stages = { qualified = "Qualified" }'
     world.cinc.add_person(**ada())
@@ -104,7 +104,7 @@ async def test_a_refused_create_is_not_repeated(world: World):
     assert world.written() == []
     world.chime.edit(bad, "stage", "Showing")
     await world.quiet()
-    assert len(world.cinc.ids()) == 2  # noqa: PLR2004
+    assert len(world.cinc.ids()) == 2
 
 
 async def test_phones_reformatted_by_the_vendor(world: World):

@@ -27,11 +27,10 @@ async def test_the_config_gives_stages_other_words(both_dialects: World):
     await world.in_step()
 
 
-async def test_a_word_without_translation_is_kept_and_reported(both_dialects: World):
+async def test_a_word_without_translation_is_kept_and_reported(world: World):
     """A stage nobody mapped stays where it is, is told as unmapped, is not guessed and not written over; mapped in the
     config, it is understood.
     """
-    world = both_dialects
     mine = world.cinc.add_person(**ada(stage="Contacted"))
     await world.quiet()
     (other,) = world.chime.ids()

@@ -158,7 +158,7 @@ def test_a_lead_without_a_link_is_created_with_all_that_travels() -> None:
 
 
 def test_a_lead_that_lacks_what_the_vendor_needs_is_reported() -> None:
-    """ "cannot create: missing email" instead of a request that must fail."""
+    """A lead without an address is not sent: the plan says what is missing instead of a request that must fail."""
     planned = plan({"first_name": "Ann"}, link({}, "there"))
     assert moves(planned) == []
     assert planned.not_carried[0].reason == "cannot create: missing email"
@@ -232,4 +232,4 @@ def test_an_operation_has_the_same_id_as_long_as_it_is_the_same_work() -> None:
     closed = {**ANN, "stage": "closed"}
     assert only(closed).id == only(dict(reversed(closed.items()))).id
     assert only(closed).id != only({**ANN, "stage": "lost"}).id
-    assert LIVE == link(ANN).state
+    assert link(ANN).state == LIVE

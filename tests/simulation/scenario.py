@@ -35,7 +35,7 @@ class Scenario:
     def of(cls, seed: int) -> Scenario:
         """The run of a seed: its size is drawn too."""
         rng = random.Random(f"{seed}:size")
-        return cls(seed, people=rng.randint(4, 9), rounds=rng.randint(2, 4))
+        return cls(seed, people=rng.randint(4, 8), rounds=rng.randint(2, 3))
 
     @property
     def lofty(self) -> bool:

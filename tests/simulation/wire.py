@@ -26,7 +26,7 @@ from tests.simulation.process import Life
 from tests.simulation.scenario import Scenario
 from tests.simulation.views import SCALARS, SETS, View
 
-CRASHES_MAX, RACES_MAX = 7, 8
+CRASHES_MAX, RACES_MAX = 7, 9
 DEADLY = {
     "after create": 0.16, "before create": 0.04, "after write": 0.04, "before write": 0.03, "after read": 0.003,
     "before read": 0.003, "before commit": 0.004, "after commit": 0.004,
@@ -35,6 +35,18 @@ FAULTS = {
     "before": {"drop": 0.012, "error": 0.012, "rate": 0.012, "html": 0.004},
     "after": {"drop": 0.012, "error": 0.012, "half": 0.01, "html": 0.004},
 }
+RACE_HERE, RACE_ELSEWHERE = 0.2, 0.12
+"""How likely somebody acts at a call: on the lead it is about; at a list, on what was edited elsewhere just now."""
+SAME = {
+    "first_name": "first_name",
+    "last_name": "last_name",
+    "street": "street",
+    "stage": "stage",
+    "email": "email",
+    "phones": "phone_change",
+    "primary": "assign",
+}
+"""Field → the kind of action that changes it."""
 WRITE_TROUBLE = 3.0
 """How much likelier trouble is on a write."""
 _LEAD = re.compile(r"/(?:site/leads|v1\.0/leads)/(?P<lead>[^/]+)")
@@ -129,23 +141,39 @@ class Trouble:
         return 3.0 if self._latency.random() < 0.02 else self._latency.uniform(0.01, 0.2)
 
     def race(self, sent: Sent, *, before: bool) -> None:
-        """Perhaps a person does something to this very lead now."""
+        """Perhaps somebody does something now: to the very lead that is read or written, or to a field under way."""
         draw = self._races.random()
-        due = sent.lead and (sent.single if not before else sent.write)
+        due = sent.write if before else sent.single or not sent.write
         if not due or not self.armed or not self.scenario.has("races") or self.counts["races"] >= RACES_MAX:
             return
-        if draw >= 0.25:
-            return
         rng = random.Random(f"{self.scenario.seed}:{draw}")
+        if sent.lead and (sent.write or sent.single):
+            action = self._to_this(sent, rng, draw) if draw < RACE_HERE else None
+        else:
+            action = self._meanwhile(rng, draw) if draw < RACE_ELSEWHERE else None
+        if action is not None and self.world.act(action):
+            self.counts["races"] += 1
+            self.counts["note races"] += action.kind == "note"
+
+    def _to_this(self, sent: Sent, rng: random.Random, draw: float) -> Action | None:
+        """Something to the lead of this call, mostly in the same vendor."""
         owner = self.world.owner.get((sent.vendor, sent.lead))
         person = self.world.people[owner] if owner is not None else None
         if person is None or person.records.get(sent.vendor) != sent.lead:
-            return
-        vendor = sent.vendor if rng.random() < 0.8 or len(person.records) < len(VENDORS) else rng.choice(VENDORS)
+            return None
+        here = rng.random() < 0.8 or len(person.records) < len(VENDORS)
+        vendor = sent.vendor if here else rng.choice(VENDORS)
         kind = rng.choices(list(RACES), list(RACES.values()))[0]
-        if self.world.act(Action(0, kind, person.index, vendor, rng.random(), f"{self.scenario.seed}:race:{draw}")):
-            self.counts["races"] += 1
-            self.counts["note races"] += kind == "note"
+        return Action(0, kind, person.index, vendor, rng.random(), f"{self.scenario.seed}:race:{draw}")
+
+    def _meanwhile(self, rng: random.Random, draw: float) -> Action | None:
+        """After a list was read, and before what it showed is carried over: the same field, in the other vendor."""
+        fresh = [edit for edit in self.world.ledger.edits[-8:] if edit.at > 0 and edit.field in SAME]
+        if not fresh:
+            return None
+        edit = rng.choice(fresh)
+        vendor = VENDORS[1 - VENDORS.index(edit.vendor)]
+        return Action(0, SAME[edit.field], edit.person, vendor, rng.random(), f"{self.scenario.seed}:race:{draw}")
 
     # What syncd's writes did.
 
