@@ -62,7 +62,7 @@ def depth_of(connection: Connection, state: ConnectionState, clock: Clock, *, fu
         return Depth(walk=True, all_notes=True)
     can = connection.adapter.capabilities
     if not first:
-        return Depth(walk=False)
+        return Depth(walk=not can.incremental)  # without a filter only a walk shows what people did meanwhile
     covered = can.incremental and can.incremental_covers >= WALKED
     return Depth(walk=not covered, sweep=connection.notes_sweep)
 
