@@ -4,9 +4,12 @@ Addresses other than loopback are blocked by pytest-socket, and warnings are err
 ``[tool.pytest.ini_options]``; ``test_ground.py`` proves that the two are in force.
 """
 
+import logging
 import os
+from collections.abc import Iterator
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("syncd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -21,3 +24,15 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable that syncd reads comes from the environment of the person who runs the tests."""
     for name in [name for name in os.environ if name.startswith(_OURS)]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def plain_logging() -> Iterator[None]:
+    """A command run inside a test may set up logging, to a stream that is closed after it; nobody inherits that."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.disable(logging.NOTSET)
+    structlog.reset_defaults()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from syncd.domain.errors import NotFoundError
+from syncd.domain.errors import NotFoundError, TransientError
 from syncd.domain.plan import digest
 from syncd.engine.connection import Connection
 from syncd.engine.settle import settle_gone
@@ -29,9 +29,10 @@ async def settle_absent(store: Store, clock: Clock, connection: Connection, seen
     """
     if not seen:
         return 0
+    unseen = await store.unseen(connection.name)  # created by us and not shown yet: pull.py waits for them
     missing: list[str] = []
     async for ids in store.live_ids(connection.name, "lead"):
-        missing += [external_id for external_id in ids if mark(external_id) not in seen]
+        missing += [external_id for external_id in ids if mark(external_id) not in seen and external_id not in unseen]
     wanted = _held(connection, missing, clock) if len(missing) > connection.limits.deletes else None
     for old in await store.held(connection.name):
         if any(op["action"] in LOSSES for op in old.operations) and (
@@ -48,6 +49,8 @@ async def settle_absent(store: Store, clock: Clock, connection: Connection, seen
         except NotFoundError as error:
             grade = "told by the vendor" if error.told else "404 on the record itself"
             evidence.setdefault(grade, []).append(external_id)
+        except TransientError:
+            continue  # no answer is no evidence; the next complete walk asks again
     gone = 0
     for grade, ids in evidence.items():
         gone += await settle_gone(store, clock, connection, "lead", ids, grade)

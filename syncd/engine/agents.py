@@ -20,7 +20,6 @@ async def learn_agents(store: Store, clock: Clock, connection: Connection) -> No
     async with store.transaction() as tx:
         await tx.serialize()
         known = {agent.email: agent for agent in await tx.agents() if agent.email}
-        names = {agent.id: agent.name for agent in await tx.agents()}
         links = await tx.links(connection.name, KIND, remotes.keys())
         fresh = iter(await tx.new_ids(KIND, len(remotes)))
         batch = Batch()
@@ -46,7 +45,6 @@ async def learn_agents(store: Store, clock: Clock, connection: Connection) -> No
                 if agent.email:
                     known[agent.email] = agent
             claimed.add(node)
-            names.setdefault(node, reading.name)
             if link is None or link.node != node or link.digest != remote.digest:
                 payload, digest, now = remote.payload, remote.digest, clock.now()
                 batch.links.append(
@@ -56,4 +54,3 @@ async def learn_agents(store: Store, clock: Clock, connection: Connection) -> No
             connection.agents_out[node] = external_id
         if batch.links or batch.agents or batch.quarantine:
             await tx.save(batch)
-    connection.agent_names.update(names)

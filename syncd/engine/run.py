@@ -187,6 +187,10 @@ class Engine:
 
         usable = [c for c in chosen if not report.connections[c.name].error]
         usable = await self._each(usable, report, agents)
+        async with self._store.transaction() as tx:
+            names = {agent.id: agent.name for agent in await tx.agents()}
+        for connection in usable:
+            connection.agent_names.update(names)  # also of agents another connection has just brought
         return await self._each(usable, report, read)
 
     async def _push(self, connection: Connection, tally: Tally, planned: Planned) -> None:
