@@ -369,7 +369,8 @@ class Ingest:
                 settled=merged.settled,
                 pending=merged.pending,
                 payload=remote.payload,
-                digest=remote.digest if remote.listed else link.digest,
+                # A single read that showed something else outdates what was last listed.
+                digest=remote.digest if remote.listed else None if touched else link.digest,
                 time=remote.time,
                 read_at=now,
                 review=None,
