@@ -381,7 +381,8 @@ class Ingest:
         name = self._connection.name
         graph.batch.changes += changes_of(lead.id, merged, name, remote.external_id, now)
         graph.batch.conflicts += conflicts_of(lead.id, merged, name, now)
-        if merged.changes:
+        # Who said a value last is kept even where the value is the same: it decides the next conflict.
+        if merged.changes or merged.provenance is not lead.provenance:
             changed = replace(lead, fields=merged.fields, provenance=merged.provenance)
             graph.leads[lead.id] = changed
             graph.changed.add(lead.id)

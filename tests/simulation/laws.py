@@ -171,7 +171,7 @@ def _standing(evidence: Evidence, person: Person, name: str) -> list[Edit]:
         superseded = any(
             r.seq > edit.seq and (r.value or name in ADDRESS) and ledger.separated(edit, r) for r in rivals
         )
-        if edit.value and not edit.lost and not superseded and not ledger.buried(edit):
+        if edit.value and not (edit.lost or superseded or ledger.buried(edit) or ledger.undone(edit)):
             found.append(edit)
     return found
 

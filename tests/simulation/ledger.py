@@ -67,7 +67,8 @@ class Ledger:
         self.quiets: list[Quiet] = []
         self.allowed: dict[tuple[int, str], set[str]] = defaultdict(set)
         """(person, field) → every value anybody, or a vendor by itself, gave it."""
-        self._sync_start = 0
+        self.shown: dict[tuple[str, str, str], list[tuple[int, str]]] = defaultdict(list)
+        """(vendor, lead, field) → every value the record ever showed, with the moment it began to."""
 
     def tick(self) -> int:
         """The next moment."""
@@ -80,6 +81,7 @@ class Ledger:
         for name in SCALARS:
             if after[name] != (before[name] if before else ""):
                 self.edits.append(Edit(seq, at, person, vendor, lead, name, after[name]))
+                self.shown[vendor, lead, name].append((seq, after[name]))
         for name in SETS:
             old = before[name] if before else frozenset()
             for element in sorted(after[name] ^ old):
@@ -109,6 +111,14 @@ class Ledger:
     def carried(self, typed: int, later: int) -> bool:
         """Whether what was typed at one moment had been taken everywhere by another."""
         return any(quiet.start > typed and quiet.end < later for quiet in self.quiets)
+
+    def undone(self, edit: Edit) -> bool:
+        """Whether it only brought back what the record showed before, within one round: nothing to see for syncd."""
+        before = [(seq, value) for seq, value in self.shown[edit.vendor, edit.lead, edit.field] if seq < edit.seq]
+        for n, (_, value) in enumerate(before[:-1]):
+            if value == edit.value and not self.carried(before[n + 1][0], edit.seq):
+                return True
+        return False
 
     def buried(self, entry: Edit | TypedNote) -> bool:
         """Whether the record it was typed on was deleted before syncd can have seen it."""

@@ -194,6 +194,7 @@ class Trouble:
             return
         for name in SCALARS:
             if new[name] != old[name]:
+                self.world.ledger.shown[sent.vendor, sent.lead, name].append((self.world.ledger.seq, new[name]))
                 self._known(owner, sent, name, new[name])
                 self._overwritten(sent, name, old[name], added=None)
         for name in SETS:
@@ -218,6 +219,7 @@ class Trouble:
         allowed[owner, "primary"].add(seen["primary"])  # the vendor's own routing
         allowed[owner, "stage"].add("new")  # and its default
         for name in SCALARS:
+            self.world.ledger.shown[vendor, lead, name].append((self.world.ledger.seq, seen[name]))
             self._known(owner, Sent(vendor, write=True, lead=lead), name, seen[name])
         for name in SETS:
             for element in seen[name]:
