@@ -72,14 +72,16 @@ def merge(
     base              what the vendor showed before; None at first contact, when blank sides are filled
                       from each other and two different values are a conflict
     settled, pending  as kept on the link: field → {"wanted": …}, field → {"wanted", "before", "at"}; for
-                      pending fields ``base`` assumes that the vendor stored what was written
+                      pending fields ``base`` assumes that the vendor stored what was written, unless they were
+                      only tried: then they tell our own echo from a person who says the same
     """
     reading = seen.reading
     theirs = reading.fields
     if base is not None and theirs == base and not (settled or pending or reading.unmapped):
         return Merged(lead, provenance, base)
     first = base is None
-    written = {n: moment for n, data in pending.items() if (moment := Pending.from_json(n, data).at) is not None}
+    asked = {n: Pending.from_json(n, data) for n, data in pending.items()}
+    written = {n: one.at for n, one in asked.items() if one.at is not None and not one.tried}
     before, settled, pending = _resolve(base or {}, lenses, settled, pending, seen, policy)
     ours: Mapping[str, Value] = lenses.show(lead, theirs if first else before)
     ours, settled = _hold_settled(ours, before, settled)
@@ -115,6 +117,8 @@ def _resolve(
         del waiting[name]
         asked = Pending.from_json(name, data)
         shows = seen.reading.fields.get(name)
+        if asked.tried and shows != asked.wanted:
+            continue  # it never arrived, or somebody was faster: nothing of it counts
         made = shows
         if shows != asked.wanted:
             timed = name not in policy.untimed

@@ -29,15 +29,18 @@ class Pending:
     wanted  what we wrote, as the vendor should show it; None for a blank
     before  what the vendor showed until then
     at      when it was written, on the clock of `Interval.at` (ours, vendor offset taken out); None if unknown
+    tried   the call was about to go out and nothing more is known: the base does not assume that it arrived
     """
 
     wanted: Value | None
     before: Value | None
     at: datetime | None = None
+    tried: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """As kept on the link: {"wanted", "before", "at"}."""
-        return {"wanted": encode(self.wanted), "before": encode(self.before), "at": encode(self.at)}
+        """As kept on the link: {"wanted", "before", "at"}, and "tried" where it is."""
+        data = {"wanted": encode(self.wanted), "before": encode(self.before), "at": encode(self.at)}
+        return {**data, "tried": True} if self.tried else data
 
     @classmethod
     def from_json(cls, name: str, data: Mapping[str, Any]) -> Pending:
@@ -47,6 +50,7 @@ class Pending:
             wanted=decode(name, data.get("wanted")),
             before=decode(name, data.get("before")),
             at=None if at is None else datetime.fromisoformat(at),
+            tried=bool(data.get("tried")),
         )
 
 

@@ -30,9 +30,11 @@ from syncd.engine.ingest import Ingest
 from syncd.engine.notes import NoteIngest
 from syncd.ports.clock import Clock
 from syncd.ports.store import Batch, Intent, Link, Snapshot, Store
-from syncd.ports.vendor import NoteDraft, Remote
+from syncd.ports.vendor import NoteDraft, Remote, Written
 
 LEADS_AT_ONCE = 8
+IDENTITY = frozenset({"first_name", "last_name", "email", "emails", "phone", "phones"})
+"""What a create is tried with again when the vendor refuses the whole of it."""
 FAILURES_MAX = 5
 """After so many transient failures in one push the vendor is left alone until the next cycle."""
 
@@ -192,23 +194,27 @@ class Push:
         if found:
             await self._adopt(operation, found)
             return None  # its labels, roles and notes are planned again, now that we know what is there
-        intent = await self._intent(operation, {"fields": encode_fields(self._values(operation))})
+        intent = await self._lead_intent(operation, operation.wanted_digest)
         if there and adapter.capabilities.create_idempotent:
             # Such a create lands on the record of that address and overwrites it, and that one is another lead.
             error = ConflictError("another lead has this address there")
             await self._refuse_create(intent, error)
             raise error
         try:
-            written = await adapter.create_lead(self._outward(self._values(operation)))
-        except (RejectedError, ConflictError) as error:
-            await self._refuse_create(intent, error)
-            raise
-        except VendorError as error:
-            if isinstance(error, (AuthError, RateLimitedError)) or (
-                isinstance(error, TransientError) and not error.sent
-            ):
-                await self._drop(intent)
-            raise
+            written = await self._send_create(operation, intent)
+        except RejectedError as error:
+            whole, operation = operation, self._bare(operation)
+            if operation == whole:
+                await self._refuse_create(intent, error)
+                raise
+            # One bad value must not keep a person away: the rest follows as updates, field by field.
+            await self._drop(intent)
+            intent = await self._lead_intent(operation, whole.wanted_digest)
+            try:
+                written = await self._send_create(operation, intent)
+            except RejectedError as again:
+                await self._refuse_create(intent, again)
+                raise
         if written.existed:
             await self._adopt(operation, [await adapter.lead(written.external_id)], intent)
             return None
@@ -222,6 +228,26 @@ class Push:
         if written.record is not None:
             await self._ingest([written.record])
         return written.external_id
+
+    async def _send_create(self, operation: Operation, intent: Intent) -> Written:
+        """The call itself. What certainly was not carried out leaves no intent; a rejection is the caller's."""
+        try:
+            return await self._connection.adapter.create_lead(self._outward(self._values(operation)))
+        except RejectedError:
+            raise
+        except ConflictError as error:
+            await self._refuse_create(intent, error)
+            raise
+        except VendorError as error:
+            if isinstance(error, (AuthError, RateLimitedError)) or (
+                isinstance(error, TransientError) and not error.sent
+            ):
+                await self._drop(intent)
+            raise
+
+    def _bare(self, operation: Operation) -> Operation:
+        """The same create with nothing but who the person is."""
+        return replace(operation, fields={n: pair for n, pair in operation.fields.items() if n in IDENTITY})
 
     async def _already_there(self, operation: Operation) -> list[tuple[Remote, bool]]:
         """Look before creating: records of this vendor with the lead's email or phone, and whether each is linked."""
@@ -252,6 +278,7 @@ class Push:
     async def _write(self, operation: Operation, present: Remote) -> None:
         """One repeatable write to a lead that is there."""
         adapter, external_id = self._connection.adapter, operation.external_id or ""
+        await settle.announce(self._store, self._clock, self._connection, operation)
         try:
             if operation.kind == "label":
                 await self._labels(operation, present)
@@ -344,7 +371,7 @@ class Push:
             )
             self._result.done += 1
             return False
-        intent = await self._intent(operation, {"text": operation.text, "parent": lead_id})
+        intent = await self._intent(operation, {"text": operation.text, "parent": lead_id}, operation.wanted_digest)
         try:
             written = await adapter.create_note(lead_id, draft, present)
         except (RejectedError, ConflictError) as error:
@@ -369,7 +396,11 @@ class Push:
 
     # -- intents -------------------------------------------------------------------------------
 
-    async def _intent(self, operation: Operation, fingerprint: Mapping[str, object]) -> Intent:
+    async def _lead_intent(self, operation: Operation, wanted: str) -> Intent:
+        """What a created lead is recognised by. ``wanted``: the digest a refusal is remembered with."""
+        return await self._intent(operation, {"fields": encode_fields(self._values(operation))}, wanted)
+
+    async def _intent(self, operation: Operation, fingerprint: Mapping[str, object], wanted: str) -> Intent:
         """Write down what is about to be created; committed before the call goes out."""
         return await self._store.open_intent(
             Intent(
@@ -381,7 +412,7 @@ class Push:
                 at=self._clock.now(),
                 note=operation.note or None,
                 part=operation.part,
-                wanted=operation.wanted_digest,
+                wanted=wanted,
             )
         )
 

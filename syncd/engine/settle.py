@@ -28,6 +28,19 @@ def pending_entries(operation: Operation, at: datetime) -> dict[str, Any]:
     return {name: Pending(wanted, before, at).to_json() for name, (before, wanted) in operation.fields.items()}
 
 
+async def announce(store: Store, clock: Clock, connection: Connection, operation: Operation) -> None:
+    """Note what is about to be written, before the call goes out.
+
+    If the answer is never settled (a crash, a lost connection), the next read recognises these values as our own and
+    not as a person's who said the same at that moment.
+    """
+    now = clock.now()
+    tried = {
+        name: Pending(wanted, before, now, tried=True).to_json() for name, (before, wanted) in operation.fields.items()
+    }
+    await store.announce(connection.name, operation.external_id or "", tried)
+
+
 def _with(base: Mapping[str, Value], fields: Mapping[str, Value | None]) -> dict[str, Value]:
     return compact({**base, **fields}.items())
 
@@ -95,7 +108,8 @@ async def settle_refused(store: Store, connection: Connection, operation: Operat
         }
         if operation.kind == "note":
             refused = {"text": {"wanted": operation.text, "refused": reason}}
-        await tx.save(Batch(links=[replace(link, settled={**link.settled, **refused})]))
+        pending = {name: entry for name, entry in link.pending.items() if name not in refused}
+        await tx.save(Batch(links=[replace(link, settled={**link.settled, **refused}, pending=pending)]))
 
 
 async def settle_gone(

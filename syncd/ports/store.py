@@ -351,6 +351,10 @@ class Store(Protocol):
         """Commit an intent before its call; returns it with its id."""
         ...
 
+    async def announce(self, connection: str, external_id: str, tried: Mapping[str, Any]) -> None:
+        """Lay entries over the ``pending`` of a lead's link and commit, before a repeatable call goes out."""
+        ...
+
     async def hold(self, plan: HeldPlan) -> HeldPlan:
         """Keep a held plan; one that is held already with the same fingerprint stays as it is (its state too)."""
         ...

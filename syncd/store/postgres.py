@@ -148,6 +148,12 @@ class PostgresStore:
         )  # fmt: skip
         return rows.intent_of(found[0])
 
+    _ANNOUNCE = "UPDATE link SET pending = pending || %s WHERE connection = %s AND kind = 'lead' AND external_id = %s"
+
+    async def announce(self, connection: str, external_id: str, tried: Mapping[str, Any]) -> None:
+        """Lay entries over the ``pending`` of a lead's link and commit, before a repeatable call goes out."""
+        await self._execute(self._ANNOUNCE, rows.jsonb(dict(tried)), connection, clean(external_id))
+
     # One row per connection and fingerprint as long as the plan is not done; whoever comes second keeps the first.
     _HOLD = """
     INSERT INTO operation (type, code, connection, mark, reasons, operations, state, at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from syncd.sandbox.base import Ask
+from syncd.sandbox.faults import Fault
 from tests.acceptance.world import World, ada
 
 
@@ -91,18 +92,43 @@ async def test_a_refused_value_does_not_take_others_with_it_for_good(world: Worl
     assert world.only("cinc")["stage"] == "New Lead"
 
 
-async def test_a_refused_create_is_not_repeated(world: World):
-    """A create that the vendor refuses is told and remembered; other leads are created; changed, it is tried again."""
+async def test_one_refused_value_does_not_keep_a_new_lead_away(world: World):
+    """A create that is refused for its stage is made without it: the rest follows, the stage is told and remembered;
+    another stage is tried again.
+    """
     world.cinc_options = 'stages = { qualified = "Qualified" }'
-    bad = world.chime.add_person(first_name="Bad", email="bad@example.com", stage="Qualified")
+    other = world.chime.add_person(first_name="Ann", email="ada@example.com", stage="Qualified", city="London")
+    for _ in range(3):
+        assert not (await world.sync()).failed
+    shown = world.only("cinc")
+    assert (shown["first_name"], shown["city"], shown["stage"]) == ("Ann", "London", "New Lead")
+    assert world.chime.shows(other)["stage"] == "Qualified"
+    assert (await link(world, "cinc"))["settled"] == ["stage"]
+    world.forget()
+    await world.sync(full=True)
+    assert world.written() == []
+    world.chime.edit(other, "stage", "Showing")
+    await world.quiet()
+    assert world.only("cinc")["stage"] == "Showing"
+
+
+async def test_a_refused_create_is_not_repeated(world: World):
+    """A create that the vendor refuses whatever it says is told and remembered; other leads are created; once the
+    lead changed, it is tried again.
+    """
+    refused = Fault("error", status=400, body=b'{"message": "not today"}')
+    world.cinc.fault = lambda ask, _moment: refused if ask.write and b"bad@example.com" in ask.body else None
+    bad = world.chime.add_person(first_name="Bad", email="bad@example.com", city="Rome")
     world.chime.add_person(first_name="Good", email="good@example.com")
     report = await world.sync()
     assert not report.failed
+    assert report.connections["cinc"].failed == 1
     assert [world.cinc.shows(lead)["first_name"] for lead in world.cinc.ids()] == ["Good"]
     world.forget()
     await world.sync(full=True)
     assert world.written() == []
-    world.chime.edit(bad, "stage", "Showing")
+    world.cinc.fault = None
+    world.chime.edit(bad, "city", "London")
     await world.quiet()
     assert len(world.cinc.ids()) == 2
 

@@ -102,3 +102,18 @@ def test_the_older_of_two_edits_loses_even_if_the_newer_one_said_what_was_there_
     older = read({"stage": "closed"}, {"stage": "closed"}, {"stage": "new"}, by=said("alpha", 1, "stage"), **options)
     assert older.fields["stage"] == "new"
     assert older.conflicts == ()
+
+
+def test_our_own_write_whose_answer_was_lost_says_nothing_anew():
+    """Killed between the vendor's commit and ours: the echo is no statement of that moment, so it cannot beat an edit
+    elsewhere that is dated from the last read. What was tried and never arrived, or was edited since, is forgotten.
+    """
+    tried = {"stage": Pending("closed", "new", minutes(9), tried=True)}
+    by = said("alpha", 1, "stage")
+    echo = read({"stage": "closed"}, {"stage": "new"}, {"stage": "closed"}, at=9, pending=tried, by=by)
+    assert (echo.base, echo.pending, echo.changes) == ({"stage": "closed"}, {}, ())
+    assert echo.provenance == by
+    lost = read({"stage": "closed"}, {"stage": "new"}, {"stage": "new"}, at=0, pending=tried, by=by)
+    assert (lost.base, lost.pending, lost.settled, lost.changes) == ({"stage": "new"}, {}, {}, ())
+    edited = read({"stage": "closed"}, {"stage": "new"}, {"stage": "contacted"}, at=10, pending=tried, by=by)
+    assert edited.fields["stage"] == "contacted"

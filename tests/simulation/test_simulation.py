@@ -61,8 +61,8 @@ def test_a_smaller_variation_meets_the_same_people():
 def test_creates_that_are_sent_twice_are_noticed(fresh, monkeypatch):
     """An engine that forgets what it may have sent makes duplicates, and the laws say so."""
 
-    async def forgetful(self, operation, fingerprint):
-        intent = await original(self, operation, fingerprint)
+    async def forgetful(self, *about):
+        intent = await original(self, *about)
         await self._drop(intent)
         return intent
 
