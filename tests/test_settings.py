@@ -79,7 +79,7 @@ def models(model=Settings):
     """Every table of the config, as its model."""
     yield model
     for field in model.model_fields.values():
-        for found in re.findall(r"syncd\.settings\.\w+\.(\w+)", str(field.annotation)):
+        for found in re.findall(r"syncd\.settings\.(?:\w+\.)+(\w+)", str(field.annotation)):
             module = next(
                 m for m in __import__("sys").modules.values() if hasattr(m, found) and "syncd.settings" in m.__name__
             )
