@@ -78,11 +78,22 @@ class Lens:
         return self.element or spec(name).key
 
 
+def creatable(_wanted: Fields) -> str:
+    """No obstacle to a create beyond `Capabilities.create_needs`."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class LensTable:
-    """All rows of one connection, built by its vendor's ``mapping.build(options)``."""
+    """All rows of one connection, built by its vendor's ``mapping.build(options)``.
+
+    obstacle  wanted values (as this vendor can show them) → why no lead can be created from them here, in words for a
+              person ("missing mobile, country"), "" if one can. For vendors that demand more than
+              `Capabilities.create_needs` can say
+    """
 
     rows: tuple[Lens, ...]
+    obstacle: Callable[[Fields], str] = creatable
     by_field: Mapping[str, Lens] = field(init=False)
 
     def __post_init__(self) -> None:

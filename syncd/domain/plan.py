@@ -72,6 +72,9 @@ def _create(subject: Subject, target: Target, missed: list[NotCarried]) -> Itera
             reason = f"cannot create: missing {' or '.join(needs)}"
             missed.append(NotCarried(target.connection, subject.id, needs[0], reason))
             return
+    if obstacle := target.lenses.obstacle(desired):
+        missed.append(NotCarried(target.connection, subject.id, "*", f"cannot create: {obstacle}"))
+        return
     carried = {
         name: (None, value)
         for name, value in desired.items()
@@ -82,7 +85,7 @@ def _create(subject: Subject, target: Target, missed: list[NotCarried]) -> Itera
     operation = Operation(target.connection, "lead", "create", subject.id, None, carried, desired)
     refusal = subject.refused.get((target.connection, "lead", 0, 0))
     if refusal is not None and refusal[0] == operation.wanted_digest:
-        missed.append(NotCarried(target.connection, subject.id, "*", f"refused by the vendor: {refusal[1]}"))
+        missed.append(NotCarried(target.connection, subject.id, "*", refusal[1]))
         return
     yield operation
     rest = {
@@ -243,7 +246,7 @@ def _append(subject: Subject, operation: Operation, missed: list[NotCarried]) ->
         return
     refusal = subject.refused.get(key)
     if refusal is not None and refusal[0] == operation.wanted_digest:
-        missed.append(NotCarried(operation.connection, subject.id, "notes", f"refused by the vendor: {refusal[1]}"))
+        missed.append(NotCarried(operation.connection, subject.id, "notes", refusal[1]))
         return
     yield operation
 

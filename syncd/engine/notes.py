@@ -29,10 +29,11 @@ NOT_YET = 404
 
 @dataclass(slots=True)
 class NotesIngested:
-    """What came in: notes read, and how many of them were new, edited or gone."""
+    """What came in: notes read, how many of them were new, edited or gone, and whether notes can be read at all."""
 
     read: int = 0
     changed: int = 0
+    readable: bool = True
 
 
 @dataclass(slots=True)
@@ -64,6 +65,7 @@ class NoteIngest:
         for start in range(0, len(lead_ids), LEADS_PER_PAGE):
             chunk = lead_ids[start : start + LEADS_PER_PAGE]
             listings = await self._fetch(chunk)
+            total.readable = all(listing.readable for listing in listings.values())
             done = await self._ingest(listings)
             total.read += done.read
             total.changed += done.changed

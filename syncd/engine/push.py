@@ -422,7 +422,7 @@ class Push:
 
     async def _refuse_create(self, intent: Intent, error: VendorError) -> None:
         async with self._store.transaction() as tx:
-            await tx.save(Batch(intents_refused={intent.id: str(error)}))
+            await tx.save(Batch(intents_refused={intent.id: f"refused by the vendor: {error}"}))
 
 
 __all__ = ["Push", "Pushed", "UnreadableError", "subject_of"]

@@ -21,6 +21,7 @@ from syncd.ports.vendor import Remote
 GRACE_S = 2.0
 """A request whose connection broke may still be running at the vendor for this long."""
 SINCE_SLACK = timedelta(minutes=5)
+UNCERTAIN = "uncertain: the connection broke while it was sent, and this vendor shows no notes to look at"
 
 
 @dataclass(slots=True)
@@ -38,7 +39,11 @@ async def recover(store: Store, clock: Clock, connection: Connection) -> Recover
     async with store.transaction() as tx:
         intents = await tx.intents(connection.name)
     for intent in intents:
-        found = await (_find_note if intent.kind == "note" else _find_lead)(store, clock, connection, intent)
+        try:
+            found = await (_find_note if intent.kind == "note" else _find_lead)(store, clock, connection, intent)
+        except _UncertainError:
+            await _give_up(store, intent)
+            continue
         if found is None:
             result.adopted += 1
             continue
@@ -51,6 +56,16 @@ async def recover(store: Store, clock: Clock, connection: Connection) -> Recover
             await tx.save(Batch(intents_dropped=[intent.id], dirty={intent.lead}))
         result.forgotten += 1
     return result
+
+
+class _UncertainError(Exception):
+    """There is nothing to look at: nobody can know whether this call arrived."""
+
+
+async def _give_up(store: Store, intent: Intent) -> None:
+    """Sent at most once: what cannot be looked for is not sent again, and is told to a person."""
+    async with store.transaction() as tx:
+        await tx.save(Batch(intents_refused={intent.id: UNCERTAIN}, dirty={intent.lead}))
 
 
 async def _find_lead(store: Store, clock: Clock, connection: Connection, intent: Intent) -> bool | None:
@@ -89,9 +104,11 @@ async def _find_note(store: Store, clock: Clock, connection: Connection, intent:
     """Reading the lead's notes settles the intent if the note is there: its text is unique by its header."""
     parent = str(intent.fingerprint.get("parent", ""))
     try:
-        await NoteIngest(store, clock, connection).leads([parent])
+        done = await NoteIngest(store, clock, connection).leads([parent])
     except NotFoundError:
         return True
+    if not done.readable:
+        raise _UncertainError
     async with store.transaction() as tx:
         waiting = {waiting.id for waiting in await tx.intents(connection.name)}
     return None if intent.id not in waiting else True

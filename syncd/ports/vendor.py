@@ -152,12 +152,14 @@ class NoteListing:
     """All notes of one lead: ``rows`` are those read in full, ``present`` every id that exists.
 
     complete  the listing is the whole list; an id missing from ``present`` may be gone
+    readable  False where this vendor shows no notes at all: what was sent there can never be looked for
     marks     external id → the mark to hand in as ``known`` next time (so unmoved notes cost nothing)
     """
 
     rows: Sequence[Remote]
     present: frozenset[str]
     complete: bool = True
+    readable: bool = True
     marks: Mapping[str, str] = field(default_factory=dict)
 
 
