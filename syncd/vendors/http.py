@@ -13,7 +13,6 @@ addresses and phone numbers of people.
 
 from __future__ import annotations
 
-import gc
 import json as stdlib_json
 import random
 from collections.abc import Mapping, Sequence
@@ -44,7 +43,6 @@ from syncd.vendors.transport import open_transport
 __all__ = ["Answer", "ErrorRow", "ErrorTable", "Failure", "Http", "digest"]
 
 BODY_BYTES_MAX = 32 * 1024 * 1024
-COLLECTED_BYTES_MAX = 64 * 1024
 BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 20.0
 JITTER = 0.25
@@ -329,17 +327,10 @@ def parse(body: bytes) -> Any:
     """
     if not body.strip():
         return None
-    # A page of 500 leads is 50,000 new objects and no garbage: collecting meanwhile takes most of the time.
-    collecting = gc.isenabled() and len(body) > COLLECTED_BYTES_MAX
-    if collecting:
-        gc.disable()
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         pass
-    finally:
-        if collecting:
-            gc.enable()
     try:
         return stdlib_json.loads(body.decode("utf-8-sig", errors="surrogateescape"))
     except (ValueError, RecursionError):
