@@ -169,8 +169,10 @@ class Deciding:
                 return
         mine, base, theirs = (_elements(value) for value in (clash.ours, clash.base, clash.theirs))
         ours = _elements(self._ours.get(known.name))
+        if self._first and (cuts := self._cuts_of(known.name, key, theirs - mine) & (mine - theirs)):
+            mine, ours = mine - cuts, ours - cuts
         merged = merge_set(known, key, mine=mine, base=base, ours=ours, theirs=theirs)
-        if merged.value != mine:
+        if merged.value != _elements(clash.ours):
             self._put(known.name, merged.value or None, rule, clash)
         for found in merged.clashes:
             one = Clash(
@@ -200,6 +202,18 @@ class Deciding:
             return False
         row = table.by_field.get(name)
         return row is not None and row.squeeze({**self._lead, name: theirs}, {}).get(name) == mine
+
+    def _cuts_of(self, name: str, key: Key, elements: frozenset[Any]) -> frozenset[Any]:
+        """What others can only show of these elements: a long label that was cut by the vendor read first."""
+        found: set[Any] = set()
+        for connection, table in self._policy.tables.items():
+            row = table.by_field.get(name)
+            if row is None or connection == self._seen.connection:
+                continue
+            for element in elements:
+                shown = _elements(row.squeeze({name: frozenset((element,))}, {}).get(name))
+                found |= {cut for cut in shown if key(cut) != key(element)}
+        return frozenset(found)
 
     def _decide(self, rule: Rule, clash: Clash) -> Decision:
         """Conflicts are for the rule; a change nobody contradicts only for a standing one."""

@@ -13,7 +13,7 @@ from syncd.domain.plan import Operation, Subject, Target, plan_lead
 from syncd.domain.settled import Pending, made_of, unsent
 from syncd.ports.store import Link, Note
 from tests.domain.test_plan import ANN, CAN, TABLE
-from tests.domain.toy import LOSSLESS, minutes, read, said
+from tests.domain.toy import LOSSLESS, LOSSY, minutes, read, said
 
 HERE = Target("here", TABLE, replace(CAN, note_max=400), agents={}, agent_names={})
 NOTE = Note(3, 1, "Called her.", None, datetime(2026, 1, 2, 3, 4, tzinfo=UTC), "general", pinned=False, origin="there")
@@ -117,3 +117,17 @@ def test_our_own_write_whose_answer_was_lost_says_nothing_anew():
     assert (lost.base, lost.pending, lost.settled, lost.changes) == ({"stage": "new"}, {}, {}, ())
     edited = read({"stage": "closed"}, {"stage": "new"}, {"stage": "contacted"}, at=10, pending=tried, by=by)
     assert edited.fields["stage"] == "contacted"
+
+
+def test_a_label_cut_by_the_vendor_that_was_read_first_gives_way_to_the_whole_one():
+    """Alpha keeps six letters of a label. Read before beta's whole one it must not become a second label there; a
+    short label that beta has beside the long one is a label of its own.
+    """
+    alpha: dict[str, Any] = {"tables": {"alpha": LOSSY, "beta": LOSSLESS}}
+    lead = {"labels": frozenset({"Open H", "VIP"})}
+    met = read(lead, None, {"labels": frozenset({"Open House"})}, **alpha)
+    assert met.fields["labels"] == {"Open House", "VIP"}
+    both = read(lead, None, {"labels": frozenset({"Open House", "Open H"})}, **alpha)
+    assert both.fields["labels"] == {"Open House", "Open H", "VIP"}
+    later = read(lead, lead, {"labels": frozenset({"Open H", "VIP", "Open House"})}, **alpha)
+    assert later.fields["labels"] == {"Open House", "Open H", "VIP"}

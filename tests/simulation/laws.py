@@ -44,6 +44,7 @@ class Linked:
     external_id: str
     node: int | None
     state: str
+    unmapped: dict[str, str]
 
 
 class Evidence:
@@ -52,7 +53,9 @@ class Evidence:
     def __init__(self, world: World, database: Database) -> None:
         self.world = world
         with database.connect(autocommit=True) as connection:
-            rows = connection.execute("SELECT connection, kind, external_id, node, state FROM link ORDER BY 1, 2, 3")
+            rows = connection.execute(
+                "SELECT connection, kind, external_id, node, state, unmapped FROM link ORDER BY 1, 2, 3"
+            )
             self.links = [Linked(*row) for row in rows.fetchall()]
             rows = connection.execute("SELECT lead, field, base, ours, theirs, rule, outcome FROM conflict ORDER BY id")
             self.conflicts = rows.fetchall()
@@ -84,6 +87,13 @@ class Evidence:
         """Canonical leads of a person."""
         owned = (link for place, link in self.leads.items() if self.world.owner.get(place) == person)
         return {link.node for link in owned if link.node is not None}
+
+    def keeps(self, edit: Edit) -> bool:
+        """Whether syncd itself keeps what was typed: in the lead, or as a word without a translation on a record."""
+        if any(self.kept.get((node, edit.field)) == edit.value for node in self.nodes(edit.person)):
+            return True
+        link = self.leads.get((edit.vendor, edit.lead))
+        return link is not None and f"? {link.unmapped.get(edit.field)}" == edit.value
 
     def settled_people(self) -> list[Person]:
         """People whose records nobody has to decide about."""
@@ -152,8 +162,8 @@ def no_lost_edit(evidence: Evidence) -> Iterator[str]:
             continue
         for name in SCALARS:
             for edit in _standing(evidence, person, name):
-                kept = any(evidence.kept.get((node, name)) == edit.value for node in evidence.nodes(person.index))
-                if not kept and not any(seen[name] == edit.value for seen in views) and not _ruled_out(evidence, edit):
+                shown_somewhere = any(seen[name] == edit.value for seen in views)
+                if not shown_somewhere and not evidence.keeps(edit) and not _ruled_out(evidence, edit):
                     shown = [seen[name] for seen in views]
                     yield f"person {person.index}: {name} {edit.value!r} ({edit.place}) is nowhere; shown: {shown}"
         for name in ("labels", "phones"):
@@ -220,10 +230,12 @@ def _elements(evidence: Evidence, person: Person, name: str, views: list[View]) 
     ledger = evidence.world.ledger
     by_element: dict[str, list[Edit]] = defaultdict(list)
     for edit in ledger.of(person.index, name):
-        if not edit.lost and not ledger.buried(edit):
-            by_element[edit.value].append(edit)
-    for element, edits in by_element.items():
-        last = edits[-1]
+        by_element[edit.value].append(edit)
+    for element, said in by_element.items():
+        edits = [edit for edit in said if not edit.lost and not ledger.buried(edit)]
+        last = said[-1]
+        if last not in edits:
+            continue  # nobody can say whether the last word was heard
         if not all(e.added == last.added or ledger.separated(e, last) for e in edits[:-1]):
             continue
         there = any(element in seen[name] for seen in views)

@@ -26,6 +26,7 @@ WEIGHTS = {
     "move": 2, "stage": 5, "timeline": 2, "label_add": 5, "label_remove": 4, "assign": 3, "note": 8, "note_edit": 3,
     "note_delete": 1, "blank": 1, "delete": 1, "arrive": 2, "clash": 6,
 }  # fmt: skip
+UNTYING = frozenset({"phone_change", "phone_remove"})
 CLASHES = ("first_name", "last_name", "street", "stage", "phone_change", "label_add", "assign", "email")
 RACES = {
     "note": 10, "first_name": 3, "last_name": 2, "street": 2, "stage": 2, "label_add": 3, "label_remove": 3,
@@ -47,11 +48,16 @@ class Action:
 
 @dataclass(slots=True)
 class Person:
-    """One human. ``records``: vendor → lead id; ``doubtful``: two records of theirs stand in one vendor."""
+    """One human.
+
+    records   vendor → lead id; ``doubtful``: two records of theirs stand in one vendor
+    since     moment of the ledger when they came
+    """
 
     index: int
     records: dict[str, str] = field(default_factory=dict)
     doubtful: bool = False
+    since: int = 0
 
 
 def script(scenario: Scenario) -> list[list[Action]]:
@@ -132,7 +138,7 @@ class World:
         if lead is None:
             return False
         before = self.view(action.vendor, lead)
-        if before is None:
+        if before is None or (action.kind in UNTYING and self._tied_by_phone(person)):
             return False
         sandbox = self.sandboxes[action.vendor]
         try:
@@ -148,6 +154,13 @@ class World:
         if after is not None:
             self.ledger.changed(self.clock.monotonic(), action.person, action.vendor, lead, before, after)
         return True
+
+    def _tied_by_phone(self, person: Person) -> bool:
+        """Whether nothing but a number tells yet that two records are one person: once it goes, nobody can know."""
+        if self.ledger.carried(person.since, self.ledger.seq + 1):
+            return False
+        emails = {seen["email"] for place in person.records.items() if (seen := self.view(*place)) is not None}
+        return len(emails) > 1
 
     def known_as(self, seen: View) -> int | None:
         """Whose record this can be, by what is unique to a person."""
@@ -176,7 +189,7 @@ class World:
     def _arrive(self, person: Person, action: Action) -> bool:
         """Somebody new walks into one office or, at the same moment, into both."""
         rng = random.Random(action.salt)
-        newcomer = Person(len(self.people))
+        newcomer = Person(len(self.people), since=self.ledger.tick())
         for plain, vendor in values.somebody(action.salt.replace(":", "n"), rng, self.agents):
             if not self.people or self.people[-1] is not newcomer:
                 self.people.append(newcomer)
