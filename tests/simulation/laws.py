@@ -45,6 +45,7 @@ class Linked:
     node: int | None
     state: str
     unmapped: dict[str, str]
+    settled: dict[str, Any]
 
 
 class Evidence:
@@ -54,7 +55,7 @@ class Evidence:
         self.world = world
         with database.connect(autocommit=True) as connection:
             rows = connection.execute(
-                "SELECT connection, kind, external_id, node, state, unmapped FROM link ORDER BY 1, 2, 3"
+                "SELECT connection, kind, external_id, node, state, unmapped, settled FROM link ORDER BY 1, 2, 3"
             )
             self.links = [Linked(*row) for row in rows.fetchall()]
             rows = connection.execute("SELECT lead, field, base, ours, theirs, rule, outcome FROM conflict ORDER BY id")
@@ -95,6 +96,28 @@ class Evidence:
         link = self.leads.get((edit.vendor, edit.lead))
         return link is not None and f"? {link.unmapped.get(edit.field)}" == edit.value
 
+    def taken_back(self, person: int, name: str) -> bool:
+        """Whether somebody put a value back right after syncd wrote another: it cannot be told from a refusal.
+
+        syncd keeps it as settled there and says so; only a value that was typed there last counts.
+        """
+        field = "assignment.primary" if name == "primary" else name
+        for place, link in self.leads.items():
+            if self.world.owner.get(place) == person and field in link.settled:
+                typed = [e for e in self.world.ledger.edits if (e.vendor, e.lead, e.field) == (*place, name)]
+                seen = self.world.view(*place)
+                if typed and seen is not None and typed[-1].value == seen[name]:
+                    return True
+        return False
+
+    def made_primary(self, person: int, number: str) -> bool:
+        """Whether the journal says that a removed number came back because another record made it the primary one."""
+        nodes = self.nodes(person)
+        return any(
+            lead in nodes and name == "phones" and why == "primary" and number in {digits_of(n) for n, _ in new or ()}
+            for lead, name, _old, new, why in self.journal
+        )
+
     def settled_people(self) -> list[Person]:
         """People whose records nobody has to decide about."""
         reviews = {self.world.owner.get(place) for place, link in self.leads.items() if link.state == "review"}
@@ -127,7 +150,9 @@ def converges(evidence: Evidence) -> Iterator[str]:
             yield from _missing(evidence, person, one, other)
             continue
         for name in SCALARS:
-            if one[name] != other[name] and not _cannot_agree(evidence.world, name, one, other):
+            if one[name] == other[name] or evidence.taken_back(person.index, name):
+                continue
+            if not _cannot_agree(evidence.world, name, one, other):
                 yield f"person {person.index}: {name} is {one[name]!r} in cinc and {other[name]!r} in chime"
         short = not one["phones"] <= other["phones"] or bool(one["phones"]) != bool(other["phones"])
         for name, differ in (("labels", one["labels"] != other["labels"]), ("phones", short)):
@@ -241,6 +266,8 @@ def _elements(evidence: Evidence, person: Person, name: str, views: list[View]) 
         there = any(element in seen[name] for seen in views)
         if name == "phones" and last.added:
             there = there or any((node, element) in evidence.numbers for node in evidence.nodes(person.index))
+        if there and not last.added and name == "phones" and evidence.made_primary(person.index, element):
+            continue
         if there != last.added:
             was, shown = ("added", "is not") if last.added else ("removed", "is")
             yield f"person {person.index}: {name}: {element!r} was {was} ({last.place}) and {shown} there"

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 
 from tests.simulation.views import ADDRESS, SCALARS, SETS, View
 
+BLUR_S = 5.0
+"""Vendors' times are no finer than this, offset and all."""
+
 
 @dataclass(slots=True)
 class Edit:
@@ -69,6 +72,8 @@ class Ledger:
         """(person, field) → every value anybody, or a vendor by itself, gave it."""
         self.shown: dict[tuple[str, str, str], list[tuple[int, str]]] = defaultdict(list)
         """(vendor, lead, field) → every value the record ever showed, with the moment it began to."""
+        self.written: dict[tuple[str, str, str], float] = {}
+        """(vendor, lead, set field) → when syncd last changed it there."""
 
     def tick(self) -> int:
         """The next moment."""
@@ -85,7 +90,11 @@ class Ledger:
         for name in SETS:
             old = before[name] if before else frozenset()
             for element in sorted(after[name] ^ old):
-                self.edits.append(Edit(seq, at, person, vendor, lead, name, element, added=element in after[name]))
+                edit = Edit(seq, at, person, vendor, lead, name, element, added=element in after[name])
+                # Taken away right after syncd wrote the set: it looks as if the vendor had not kept the element.
+                written = self.written.get((vendor, lead, name))
+                edit.lost = name == "phones" and not edit.added and written is not None and at - written < BLUR_S
+                self.edits.append(edit)
         self.allow(person, after)
 
     def allow(self, person: int, seen: View) -> None:

@@ -198,6 +198,8 @@ class Trouble:
                 self._known(owner, sent, name, new[name])
                 self._overwritten(sent, name, old[name], added=None)
         for name in SETS:
+            if new[name] != old[name]:
+                self.world.ledger.written[sent.vendor, sent.lead, name] = self.world.clock.monotonic()
             for element in new[name] - old[name]:
                 self._known(owner, sent, name, element)
                 self._overwritten(sent, name, element, added=False)
