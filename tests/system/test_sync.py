@@ -17,7 +17,7 @@ from syncd.sandbox.faults import Fault
 from syncd.sandbox.world import populate
 from tests.system.town import Town
 
-PEOPLE = 30
+PEOPLE = 16
 OK = {0, 3}
 """Whether anybody has to decide something depends on who lives in the town, not on whether it worked."""
 

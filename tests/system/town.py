@@ -105,7 +105,7 @@ def standing(folder: Path, database_url: str, schema: str = "syncd") -> Iterator
         yield Town(folder, config, dict(sandboxes), served.urls)
 
 
-PACE: Mapping[str, Kept] = {"cinc": {}, "chime": {}}
+PACE: Mapping[str, Kept] = {"cinc": {}, "chime": {"lag_s": 0.2}}
 """Switches that keep tests from waiting for rate windows and for leads to become visible."""
 
 
