@@ -22,19 +22,19 @@ from syncd.domain.errors import (
     UnreadableError,
     VendorError,
 )
-from syncd.domain.lead import Fields, Value, encode_fields
+from syncd.domain.lead import Value
 from syncd.domain.plan import ASSIGNMENT, LABELS, LeadPlan, Operation, Subject, plan_lead
 from syncd.engine import settle
 from syncd.engine.connection import Connection, Progress, silent
+from syncd.engine.create import Became, Creating, outward
 from syncd.engine.ingest import Ingest
+from syncd.engine.intents import Intents, never_arrived
 from syncd.engine.notes import NoteIngest
 from syncd.ports.clock import Clock
-from syncd.ports.store import Batch, Intent, Link, Snapshot, Store
-from syncd.ports.vendor import NoteDraft, Remote, Written
+from syncd.ports.store import Link, Snapshot, Store
+from syncd.ports.vendor import NoteDraft, Remote
 
 LEADS_AT_ONCE = 8
-IDENTITY = frozenset({"first_name", "last_name", "email", "emails", "phone", "phones"})
-"""What a create is tried with again when the vendor refuses the whole of it."""
 FAILURES_MAX = 5
 """After so many transient failures in one push the vendor is left alone until the next cycle."""
 
@@ -48,6 +48,10 @@ class Pushed:
     replanned: int = 0
     error: VendorError | None = None
     errors: list[str] = field(default_factory=list)
+
+    def count(self, became: Became) -> None:
+        """One more operation that became this."""
+        setattr(self, became, getattr(self, became) + 1)
 
 
 def subject_of(snapshot: Snapshot) -> Subject:
@@ -75,6 +79,8 @@ class Push:
         self._clock = clock
         self._connection = connection
         self._run = run
+        self._creating = Creating(store, clock, connection, run=run)
+        self._intents = Intents(store, clock, connection)
         self._result = Pushed()
         self._stop = False
 
@@ -188,89 +194,9 @@ class Push:
 
     async def _create(self, operation: Operation) -> str | None:
         """Create a lead, or adopt the one that is there already. The external id, None if it must wait."""
-        adapter = self._connection.adapter
-        there = await self._already_there(operation)
-        found = [row for row, linked in there if not linked]
-        if found:
-            await self._adopt(operation, found)
-            return None  # its labels, roles and notes are planned again, now that we know what is there
-        intent = await self._lead_intent(operation, operation.wanted_digest)
-        if there and adapter.capabilities.create_idempotent:
-            # Such a create lands on the record of that address and overwrites it, and that one is another lead.
-            error = ConflictError("another lead has this address there")
-            await self._refuse_create(intent, error)
-            raise error
-        try:
-            written = await self._send_create(operation, intent)
-        except RejectedError as error:
-            whole, operation = operation, self._bare(operation)
-            if operation == whole:
-                await self._refuse_create(intent, error)
-                raise
-            # One bad value must not keep a person away: the rest follows as updates, field by field.
-            await self._drop(intent)
-            intent = await self._lead_intent(operation, whole.wanted_digest)
-            try:
-                written = await self._send_create(operation, intent)
-            except RejectedError as again:
-                await self._refuse_create(intent, again)
-                raise
-        if written.existed:
-            await self._adopt(operation, [await adapter.lead(written.external_id)], intent)
-            return None
-        settled = await settle.settle_created(
-            self._store, self._clock, self._connection, operation, written.external_id, intent
-        )
-        if not settled:
-            self._result.failed += 1
-            return None
-        self._result.done += 1
-        if written.record is not None:
-            await self._ingest([written.record])
-        return written.external_id
-
-    async def _send_create(self, operation: Operation, intent: Intent) -> Written:
-        """The call itself. What certainly was not carried out leaves no intent; a rejection is the caller's."""
-        try:
-            return await self._connection.adapter.create_lead(self._outward(self._values(operation)))
-        except RejectedError:
-            raise
-        except ConflictError as error:
-            await self._refuse_create(intent, error)
-            raise
-        except VendorError as error:
-            if isinstance(error, (AuthError, RateLimitedError)) or (
-                isinstance(error, TransientError) and not error.sent
-            ):
-                await self._drop(intent)
-            raise
-
-    def _bare(self, operation: Operation) -> Operation:
-        """The same create with nothing but who the person is."""
-        return replace(operation, fields={n: pair for n, pair in operation.fields.items() if n in IDENTITY})
-
-    async def _already_there(self, operation: Operation) -> list[tuple[Remote, bool]]:
-        """Look before creating: records of this vendor with the lead's email or phone, and whether each is linked."""
-        adapter, can = self._connection.adapter, self._connection.adapter.capabilities
-        email, phone = operation.wanted.get("email"), operation.wanted.get("phone")
-        rows: Mapping[str, Remote] = {}
-        if isinstance(email, str) and "email" in can.find_by:
-            rows = {row.external_id: row for row in (await adapter.find_leads(email=email)).rows}
-        elif isinstance(phone, str) and "phone" in can.find_by:
-            rows = {row.external_id: row for row in (await adapter.find_leads(phone=phone)).rows}
-        if not rows:
-            return []
-        async with self._store.transaction() as tx:
-            links = await tx.links(self._connection.name, "lead", rows.keys())
-        return [(row, external_id in links) for external_id, row in rows.items()]
-
-    async def _adopt(self, operation: Operation, rows: Sequence[Remote], intent: Intent | None = None) -> None:
-        """Take what the vendor has already through the ordinary ingest: it matches, merges, or goes to review."""
-        pinned = {rows[0].external_id: operation.lead} if intent is not None else {}
-        await self._ingest(rows, pinned)
-        self._result.replanned += 1
-        if intent is not None:
-            await self._drop(intent)
+        created = await self._creating.lead(operation)
+        self._result.count(created.became)
+        return created.external_id
 
     async def _ingest(self, rows: Sequence[Remote], pinned: Mapping[str, int] | None = None) -> None:
         await Ingest(self._store, self._clock, self._connection, run=self._run).records(rows, pinned or {})
@@ -291,7 +217,9 @@ class Push:
                 await adapter.assign(external_id, roles, present)
             else:
                 changed = frozenset(operation.fields)
-                written = await adapter.update_lead(external_id, self._outward(operation.wanted), changed, present)
+                written = await adapter.update_lead(
+                    external_id, outward(self._connection, operation.wanted), changed, present
+                )
                 if written.record is not None:
                     await settle.settle_updated(self._store, self._clock, self._connection, operation)
                     await self._ingest([written.record])
@@ -337,20 +265,6 @@ class Push:
             names, moved = self._connection.adapter.remove_labels, shown - wanted
         await names(operation.external_id or "", frozenset(str(name) for name in moved), present)
 
-    def _values(self, operation: Operation) -> Fields:
-        return {name: value for name, (_, value) in operation.fields.items() if value is not None}
-
-    def _outward(self, fields: Fields) -> Fields:
-        """Wanted values with assignments as this vendor's agent ids, the form adapters take."""
-        out = dict(fields)
-        for name in [n for n in fields if n.startswith(ASSIGNMENT)]:
-            external = self._connection.agents_out.get(out[name])  # type: ignore[arg-type]
-            if external is None:
-                del out[name]
-            else:
-                out[name] = external
-        return out
-
     # -- notes ---------------------------------------------------------------------------------
 
     async def _note(self, operation: Operation, lead_id: str, present: Remote | None) -> bool:
@@ -371,17 +285,17 @@ class Push:
             )
             self._result.done += 1
             return False
-        intent = await self._intent(operation, {"text": operation.text, "parent": lead_id}, operation.wanted_digest)
+        intent = await self._intents.open(
+            operation, {"text": operation.text, "parent": lead_id}, operation.wanted_digest
+        )
         try:
             written = await adapter.create_note(lead_id, draft, present)
         except (RejectedError, ConflictError) as error:
-            await self._refuse_create(intent, error)
+            await self._intents.refuse(intent, error)
             raise
         except VendorError as error:
-            if isinstance(error, (AuthError, RateLimitedError, NotFoundError)) or (
-                isinstance(error, TransientError) and not error.sent
-            ):
-                await self._drop(intent)
+            if isinstance(error, NotFoundError) or never_arrived(error):
+                await self._intents.drop(intent)
             if isinstance(error, NotFoundError):
                 await self._note_missing(lead_id)
             raise
@@ -393,36 +307,6 @@ class Push:
 
     def _author(self, operation: Operation) -> str:
         return self._connection.agents_out.get(operation.author, "") if operation.author is not None else ""
-
-    # -- intents -------------------------------------------------------------------------------
-
-    async def _lead_intent(self, operation: Operation, wanted: str) -> Intent:
-        """What a created lead is recognised by. ``wanted``: the digest a refusal is remembered with."""
-        return await self._intent(operation, {"fields": encode_fields(self._values(operation))}, wanted)
-
-    async def _intent(self, operation: Operation, fingerprint: Mapping[str, object], wanted: str) -> Intent:
-        """Write down what is about to be created; committed before the call goes out."""
-        return await self._store.open_intent(
-            Intent(
-                id=0,
-                connection=self._connection.name,
-                kind=operation.kind,
-                lead=operation.lead,
-                fingerprint=fingerprint,
-                at=self._clock.now(),
-                note=operation.note or None,
-                part=operation.part,
-                wanted=wanted,
-            )
-        )
-
-    async def _drop(self, intent: Intent) -> None:
-        async with self._store.transaction() as tx:
-            await tx.save(Batch(intents_dropped=[intent.id]))
-
-    async def _refuse_create(self, intent: Intent, error: VendorError) -> None:
-        async with self._store.transaction() as tx:
-            await tx.save(Batch(intents_refused={intent.id: f"refused by the vendor: {error}"}))
 
 
 __all__ = ["Push", "Pushed", "UnreadableError", "subject_of"]

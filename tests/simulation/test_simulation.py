@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from syncd.engine.ingest import Ingest
+from syncd.engine.intents import Intents
 from syncd.engine.push import Push
 from tests.simulation.databases import Fresh, server
 from tests.simulation.run import Outcome, play
@@ -65,11 +66,11 @@ def test_creates_that_are_sent_twice_are_noticed(fresh, monkeypatch):
 
     async def forgetful(self, *about):
         intent = await original(self, *about)
-        await self._drop(intent)
+        await self.drop(intent)
         return intent
 
-    original = Push._intent
-    monkeypatch.setattr(Push, "_intent", forgetful)
+    original = Intents.open
+    monkeypatch.setattr(Intents, "open", forgetful)
     assert any("law" in line for seed in range(1, 9) for line in played(fresh, Scenario.of(seed)).complaints)
 
 
