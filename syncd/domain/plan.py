@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from syncd.domain import notes
-from syncd.domain.lead import FIELDS, Fields, Value, blank, encode
+from syncd.domain.lead import ADDRESS, FIELDS, Fields, Value, blank, encode
 from syncd.domain.operations import (
     ASSIGNMENT,
     LABELS,
@@ -122,14 +122,19 @@ def _update(subject: Subject, target: Target, link: LinkLike, missed: list[NotCa
             if target.directions.get(name, "both") in {"both", "write"} and wanted:
                 missed.append(NotCarried(target.connection, subject.id, name, "this vendor lets nobody write it"))
             continue
-        if blank(wanted) and not _may_blank(name, target):
+        if blank(wanted) and not _may_blank(name, target, desired):
             continue
         differing[name] = (shown, wanted)
     return _calls(subject, target, link.external_id, differing, desired)
 
 
-def _may_blank(name: str, target: Target) -> bool:
-    """Labels come off like any other; a role only where it can be emptied; values only with blank = "clears"."""
+def _may_blank(name: str, target: Target, desired: Fields) -> bool:
+    """Labels come off like any other; a role only where it can be emptied; values only with blank = "clears".
+
+    An address is one value: the old street must not stay in a new town because the new address has none.
+    """
+    if name in ADDRESS and any(not blank(desired.get(part)) for part in ADDRESS):
+        return True
     if name.startswith(ASSIGNMENT):
         return name.removeprefix(ASSIGNMENT) in target.can.unassign
     return name == LABELS or name in target.clears

@@ -116,6 +116,15 @@ def test_a_blank_is_not_written_unless_the_config_says_so() -> None:
     assert moves(plan(ANN, shown, target=clearing)) == [("lead", "update", {"last_name": None})]
 
 
+def test_an_address_that_moved_takes_its_blanks_along() -> None:
+    """The old street does not stay in the new town; a lead without any address empties nothing."""
+    target = replace(HERE, lenses=LensTable((row("street"), row("city"), row("email"))))
+    shown = {**ANN, "street": "1 Main St", "city": "Rome"}
+    moved = plan({**ANN, "city": "Savannah"}, link(shown), target=target)
+    assert moves(moved) == [("lead", "update", {"street": None, "city": "Savannah"})]
+    assert moves(plan(ANN, link(shown), target=target)) == []
+
+
 @pytest.mark.parametrize("direction", ["read", "off"])
 def test_a_field_that_only_flows_in_is_never_written(direction: str) -> None:
     """Directions hold for updates and for creates."""
