@@ -96,4 +96,4 @@ def test_a_merge_that_takes_nothing_is_noticed(fresh, monkeypatch):
         )
 
     monkeypatch.setattr(Ingest, "_merge", deaf)
-    assert any("law" in line for line in played(fresh, replace(Scenario.of(3).calm, people=1, rounds=1)).complaints)
+    assert any("law" in line for line in played(fresh, replace(Scenario.of(3).calm, people=3, rounds=1)).complaints)
