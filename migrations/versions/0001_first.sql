@@ -57,6 +57,7 @@ CREATE TABLE connection (
     vendor TEXT NOT NULL,
     memory JSONB DEFAULT '{}' NOT NULL,
     paused TEXT DEFAULT '' NOT NULL,
+    paused_with TEXT DEFAULT '' NOT NULL,
     last_pull timestamptz,
     last_full timestamptz,
     last_error TEXT DEFAULT '' NOT NULL,

@@ -117,6 +117,8 @@ class Deciding:
         """Another address, or another reading of it: all components or none."""
         decision = self._decide(rule, clash)
         self._record(rule, clash, decision)
+        if decision.outcome == "ours" and not rule.standing:
+            self._beyond(theirs, clash)
         if decision.outcome not in {"theirs", "merged"}:
             return
         wanted: Mapping[str, Value] = theirs
@@ -128,6 +130,15 @@ class Deciding:
                 self._put(name, wanted.get(name), rule, clash)
             if name in self.fields:
                 self._from[name] = self._stamp(rule, clash)
+
+    def _beyond(self, theirs: Fields, clash: Clash) -> None:
+        """Take components that the address that won says nothing about: the CRM it comes from has no place for them."""
+        table = self._policy.tables.get(clash.ours_origin.connection) if clash.ours_origin is not None else None
+        if table is None:
+            return
+        for name, value in theirs.items():
+            if blank(self.fields.get(name)) and name not in table.by_field:
+                self._set_value(name, value, clash.theirs_origin)
 
     def _only_blanks(self, base: Fields, theirs: Fields) -> bool:
         """Whether the vendor only took components away, and a blank is no value for them."""

@@ -6,6 +6,7 @@ SyncdError
 ├── UsageError           a command was given something that does not exist
 └── VendorError          a vendor call failed, translated once at the boundary
     ├── TransientError   try again later (5xx, timeout, broken JSON on a 2xx)
+    │   └── NotYetError  made a moment ago and not shown yet: says nothing about the vendor's health
     ├── RateLimitedError slow down; ``retry_after_s`` says how long
     ├── AuthError        pause the connection until a person logs in again
     ├── RejectedError    the vendor will never take this; do not repeat unchanged
@@ -59,6 +60,10 @@ class TransientError(VendorError):
         super().__init__(message, status=status, code=code, hint=hint)
         self.sent = sent
         """False when the request certainly never reached the vendor (connection refused)."""
+
+
+class NotYetError(TransientError):
+    """A record of our own that the vendor does not show yet; it will."""
 
 
 class RateLimitedError(VendorError):

@@ -60,6 +60,8 @@ class Lens:
     put      (wanted values, present payload) → fragment of the request body, merged deeply into it
     create   whether the row may be written when a lead is created
     update   whether it may be written afterwards
+    halfway  (field, wanted, before, shown) → whether ``shown`` can be what a write of ``wanted`` over ``before`` leaves
+             behind that was cut off in the middle; for vendors that take one value in several calls
     element  for set fields: element → identity as this vendor shows it (default: the field's own key)
     loss     the declared loss in words, for `syncd vendors` and explain; "" if none
     """
@@ -71,6 +73,7 @@ class Lens:
     create: bool = True
     update: bool = True
     element: Callable[[Any], Hashable] | None = None
+    halfway: Callable[[str, Value | None, Value | None, Value | None], bool] = lambda *_: False
     loss: str = ""
 
     def key(self, name: str) -> Callable[[Any], Hashable]:
@@ -83,6 +86,16 @@ def creatable(_wanted: Fields) -> str:
     return ""
 
 
+def fills_nothing(_wanted: Fields) -> Mapping[str, Any]:
+    """A vendor that demands no value a lead may lack."""
+    return {}
+
+
+def never_stands(_payload: Payload, _name: str, _default: Any) -> bool:
+    """Nothing was filled, so nothing of it stands."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class LensTable:
     """All rows of one connection, built by its vendor's ``mapping.build(options)``.
@@ -90,10 +103,15 @@ class LensTable:
     obstacle  wanted values (as this vendor can show them) → why no lead can be created from them here, in words for a
               person ("missing mobile, country"), "" if one can. For vendors that demand more than
               `Capabilities.create_needs` can say
+    fills     wanted values → canonical field → the default (JSON, in the vendor's terms) that a write puts where they
+              say nothing, because the vendor demands something there. It is no value of the lead's (domain/filled.py)
+    stands    (payload, field, default) → whether the vendor shows exactly that default there
     """
 
     rows: tuple[Lens, ...]
     obstacle: Callable[[Fields], str] = creatable
+    fills: Callable[[Fields], Mapping[str, Any]] = fills_nothing
+    stands: Callable[[Payload, str, Any], bool] = never_stands
     by_field: Mapping[str, Lens] = field(init=False)
 
     def __post_init__(self) -> None:

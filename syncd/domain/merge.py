@@ -22,10 +22,10 @@ from typing import Any, Final
 
 from syncd.domain.deciding import PRIMARIES, Deciding, with_primary
 from syncd.domain.lead import ADDRESS, Fields, Value, encode, spec
-from syncd.domain.lens import LensTable, Reading
+from syncd.domain.lens import Lens, LensTable, Reading
 from syncd.domain.merged import ConflictFound, FieldChange, Merged, Policy, Seen
 from syncd.domain.origin import Interval, Origin, origin_of
-from syncd.domain.settled import Pending, is_settled, made_of
+from syncd.domain.settled import Pending, is_settled, made_of, tried_of
 
 __all__ = [
     "ConflictFound", "FieldChange", "Interval", "Merged", "Origin", "Pending", "Policy", "Seen",
@@ -118,20 +118,34 @@ def _resolve(
         asked = Pending.from_json(name, data)
         shows = seen.reading.fields.get(name)
         if asked.tried and shows != asked.wanted:
-            continue  # it never arrived, or somebody was faster: nothing of it counts
+            _assume(before, name, _of_tried(lens, name, asked, before.get(name), shows))
+            continue
         made = shows
         if shows != asked.wanted:
             timed = name not in policy.untimed
             made = made_of(spec(name), asked, shows, seen.moment, timed=timed, key=lens.key(name))
-        if made is None:
-            before.pop(name, None)
-        else:
-            before[name] = made
+        _assume(before, name, made)
         if made == shows and shows != asked.wanted:
             settled[name] = {"wanted": data.get("wanted")}
         else:
             settled.pop(name, None)
     return before, settled, waiting
+
+
+def _of_tried(lens: Lens, name: str, asked: Pending, base: Value | None, shows: Value | None) -> Value | None:
+    """The base after a write that may not have arrived and shows something else: what can only be of our doing."""
+    if spec(name).is_set:
+        return tried_of(asked, base, shows, lens.key(name))
+    if shows is not None and lens.halfway(name, asked.wanted, asked.before, shows):
+        return shows  # half written: no edit, and still to be written
+    return base  # it never arrived, or somebody was faster: nothing of it counts
+
+
+def _assume(base: dict[str, Value], name: str, value: Value | None) -> None:
+    if value is None:
+        base.pop(name, None)
+    else:
+        base[name] = value
 
 
 def _hold_settled(

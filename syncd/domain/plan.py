@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from syncd.domain import notes
-from syncd.domain.lead import ADDRESS, FIELDS, Fields, Value, blank, encode
+from syncd.domain.lead import ADDRESS, FIELDS, Fields, Value, blank, encode, spec
 from syncd.domain.operations import (
     ASSIGNMENT,
     LABELS,
@@ -29,7 +29,21 @@ from syncd.domain.operations import (
     digest,
 )
 
-__all__ = ["ASSIGNMENT", "LABELS", "LeadPlan", "NotCarried", "Operation", "Subject", "Target", "digest", "plan_lead"]
+__all__ = [
+    "ASSIGNMENT",
+    "LABELS",
+    "NO_WORD",
+    "LeadPlan",
+    "NotCarried",
+    "Operation",
+    "Subject",
+    "Target",
+    "digest",
+    "plan_lead",
+]
+
+
+NO_WORD: Final = "this vendor has no word for it; what it shows instead is its own"
 
 
 def plan_lead(subject: Subject, targets: Sequence[Target]) -> LeadPlan:
@@ -44,6 +58,7 @@ def plan_lead(subject: Subject, targets: Sequence[Target]) -> LeadPlan:
         if live is not None:
             operations += _update(subject, target, live, missed)
             operations += _notes(subject, target, live.external_id, missed)
+            missed += _unheld(subject, target)
         elif links or not alive or not _passes(subject.fields, target):
             continue
         elif target.connection in subject.in_review or (target.connection, "lead", 0, 0) in subject.waiting:
@@ -52,6 +67,14 @@ def plan_lead(subject: Subject, targets: Sequence[Target]) -> LeadPlan:
             operations += _create(subject, target, missed)
     blocked = blocked or bool(subject.waiting)
     return LeadPlan(subject.id, subject.version, tuple(operations), tuple(missed), blocked)
+
+
+def _unheld(subject: Subject, target: Target) -> Iterator[NotCarried]:
+    """What must not be forgotten where a vendor has no place for it: whoever opted out did so everywhere."""
+    for name, value in subject.fields.items():
+        if value is True and name not in target.lenses.by_field and spec(name).rule == "restrictive":
+            reason = target.can.not_carried.get(name, "this vendor has no field for it")
+            yield NotCarried(target.connection, subject.id, name, reason)
 
 
 def _passes(fields: Fields, target: Target) -> bool:
@@ -115,11 +138,12 @@ def _update(subject: Subject, target: Target, link: LinkLike, missed: list[NotCa
             continue
         settled = link.settled.get(name)
         if settled is not None and settled.get("wanted") == encode(wanted):
-            reason = settled.get("refused") or "the vendor keeps another form of this value"
-            missed.append(NotCarried(target.connection, subject.id, name, reason))
+            kept = NO_WORD if blank(wanted) else "the vendor keeps another form of this value"
+            missed.append(NotCarried(target.connection, subject.id, name, settled.get("refused") or kept))
             continue
         if not target.writes(name):
-            if target.directions.get(name, "both") in {"both", "write"} and wanted:
+            asked = target.directions.get(name, "both") in {"both", "write"} and spec(name).rule != "earliest"
+            if asked and wanted:  # when somebody registered is a fact nobody writes: no news for each lead
                 missed.append(NotCarried(target.connection, subject.id, name, "this vendor lets nobody write it"))
             continue
         if blank(wanted) and not _may_blank(name, target, desired):
@@ -221,16 +245,33 @@ def _notes(subject: Subject, target: Target, external_id: str | None, missed: li
             continue
         header, can = note_header(note, target), target.can
         texts = notes.texts(header, note.body, can.note_max, target.note_header, parts_min=parts.get(note.id, 1))
+        wanted: list[tuple[LinkLike | None, Operation]] = []
         for number, text in enumerate(texts, start=1):
             # A note that was one and outgrew it goes on as the first part, and keeps its place.
             whole = (note.id, 1) not in there and (len(texts) == 1 or (note.id, 0) in there)
             part = 0 if number == 1 and whole else number
             operation = _note_operation(subject, target, note, external_id, part, text)
-            link = there.get((note.id, part))
+            wanted.append((there.get((note.id, part)), operation))
+        yield from _parts(subject, target, wanted, missed)
+
+
+def _parts(
+    subject: Subject, target: Target, wanted: Sequence[tuple[LinkLike | None, Operation]], missed: list[NotCarried]
+) -> Iterator[Operation]:
+    """A note's parts, those there edited, those missing appended.
+
+    Where nobody can edit, nothing new is put beside old words: parts of two versions would make no note.
+    """
+    edits: list[Operation] = []
+    before = len(missed)
+    for link, operation in wanted:
+        if link is not None and link.state == "live":
+            edits += _edit(subject, target, link, operation, missed)
+    yield from edits
+    if len(missed) == before or target.can.note_edit:
+        for link, operation in wanted:
             if link is None:
                 yield from _append(subject, operation, missed)
-            elif link.state == "live":
-                yield from _edit(subject, target, link, operation, missed)
 
 
 def _note_operation(

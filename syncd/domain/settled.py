@@ -98,6 +98,20 @@ def made_of(
     return theirs if pending.wanted is None and pending.before is None else pending.wanted
 
 
+def tried_of(
+    pending: Pending, base: Value | None, theirs: Value | None, key: Callable[[Any], Hashable]
+) -> Value | None:
+    """The base of a set to merge against after a write of which nobody knows whether it arrived.
+
+    Whatever it was to bring and is there, it brought; whatever it was to take and is gone, it took. The rest is as
+    the base says, so that what a person did to other elements meanwhile is an edit.
+    """
+    wanted, before, shown = (_by_key(value, key) for value in (pending.wanted, pending.before, theirs))
+    made = {k: element for k, element in _by_key(base, key).items() if k in shown or k in wanted or k not in before}
+    made |= {k: element for k, element in shown.items() if k in wanted and k not in before}
+    return frozenset(made.values()) or None
+
+
 def unsent(lead: Fields, sent: Iterable[str], carried: Iterable[str], at: datetime) -> dict[str, Any]:
     """Pending entries for what a record was created without, although the lead has it.
 

@@ -27,6 +27,8 @@ class Connection:
     pins       external agent id → email, from the config's [agents]
     archive    what the ``archive`` policy sets elsewhere: {"stage": …} or {"label": …}
     agents_in  external agent id → canonical agent id; ``agents_out`` the other way round
+    mend       what a person types when the credentials are refused
+    fingerprint  of the credentials in force, made like an earlier one ("": a new one): equal if they are the same
     """
 
     name: str
@@ -47,6 +49,8 @@ class Connection:
     agents_in: dict[str, int] = field(default_factory=dict)
     agents_out: dict[int, str] = field(default_factory=dict)
     agent_names: dict[int, str] = field(default_factory=dict)
+    mend: str = ""
+    fingerprint: Callable[[str], str] = field(default=lambda _earlier: "")
 
     @property
     def target(self) -> Target:

@@ -12,21 +12,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from syncd.domain import match
-from syncd.domain.errors import NotFoundError, UnreadableError
-from syncd.domain.lead import Fields, Value, decode_fields, encode_fields, spec
+from syncd.domain import filled, match
+from syncd.domain.errors import NotFoundError, RejectedError, UnreadableError
+from syncd.domain.lead import decode_fields, encode_fields, spec
 from syncd.domain.lens import Reading
 from syncd.domain.merge import Seen, born, merge
 from syncd.domain.origin import Interval
 from syncd.domain.plan import ASSIGNMENT
 from syncd.domain.settled import unsent
 from syncd.engine.connection import Connection
+from syncd.engine.graph import KIND, Graph, graph_of, homeless
 from syncd.engine.journal import changes_of, conflicts_of
 from syncd.ports.clock import Clock
-from syncd.ports.store import LIVE, REVIEW, Batch, Change, Intent, Lead, Link, Quarantined, Store, Tx
+from syncd.ports.store import LIVE, REVIEW, Batch, Change, Intent, Lead, Link, Quarantined, Store
 from syncd.ports.vendor import Page, Remote
 
-KIND = "lead"
 READS_AT_ONCE = 8
 
 
@@ -42,22 +42,6 @@ class Ingested:
     parsed: list[str] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
     gone: list[str] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Graph:
-    """Everything one transaction needs to decide its rows, and what it has decided so far."""
-
-    links: dict[str, Link]
-    leads: dict[int, Lead]
-    by_email: dict[str, set[int]]
-    by_phone: dict[str, list[tuple[int, str, str]]]
-    occupied: set[int]
-    intents: list[Intent]
-    ids: list[int]
-    batch: Batch = field(default_factory=Batch)
-    changed: set[int] = field(default_factory=set)
-    fresh: set[int] = field(default_factory=set)
 
 
 class Ingest:
@@ -110,6 +94,8 @@ class Ingest:
                 except NotFoundError:
                     result.gone.append(row.external_id)
                     return None
+                except RejectedError:
+                    return row  # listed, and hidden all the same: the listing's row is all there is
             return replace(single, digest=row.digest, listed=True)
 
         if all(row.complete for row in rows):
@@ -137,7 +123,7 @@ class Ingest:
             Quarantined(name, KIND, key, "a row without a usable id", payload, now) for key, payload in broken
         ]
         async with self._store.transaction() as tx:
-            graph = await self._graph(tx, readable, pinned)
+            graph = await graph_of(tx, name, readable, pinned)
             graph.batch = batch
             for remote, reading in readable:
                 if self._one(graph, remote, reading, pinned.get(remote.external_id), now):
@@ -164,43 +150,14 @@ class Ingest:
         told = reading.told - unmapped.keys()
         return Reading(fields, told, unmapped)
 
-    # -- identity ------------------------------------------------------------------------------
+    # -- one record ----------------------------------------------------------------------------
 
-    async def _graph(self, tx: Tx, rows: Sequence[tuple[Remote, Reading]], pinned: Mapping[str, int]) -> _Graph:
-        """All links, candidate leads and match keys for these rows, in a handful of queries."""
-        name = self._connection.name
-        links = dict(await tx.links(name, KIND, [remote.external_id for remote, _ in rows])) if rows else {}
-        unlinked = [reading for remote, reading in rows if self._homeless(links.get(remote.external_id))]
-        by_email: dict[str, set[int]] = {}
-        by_phone: dict[str, list[tuple[int, str, str]]] = {}
-        intents: list[Intent] = []
-        if unlinked:
-            await tx.serialize()
-            emails = {email for reading in unlinked for email in _emails(reading.fields)}
-            phones = {number for reading in unlinked for number in _numbers(reading.fields)}
-            by_email = {k: set(v) for k, v in (await tx.leads_by_email(emails)).items()} if emails else {}
-            by_phone = {k: list(v) for k, v in (await tx.leads_by_phone(phones)).items()} if phones else {}
-            intents = [i for i in await tx.intents(name) if i.kind == KIND]
-        candidates = {i for ids in by_email.values() for i in ids} | {
-            r[0] for rows_ in by_phone.values() for r in rows_
-        }
-        candidates |= {i.lead for i in intents} | set(pinned.values())
-        nodes = candidates | {link.node for link in links.values() if link.node is not None}
-        leads = dict(await tx.leads(nodes)) if nodes else {}
-        held = await tx.links_of(KIND, candidates, name) if candidates else []
-        occupied = {link.node for link in held if link.node is not None and link.state == LIVE}
-        ids = list(await tx.new_ids(KIND, len(unlinked))) if unlinked else []
-        return _Graph(links, leads, by_email, by_phone, occupied, intents, ids[::-1])
-
-    def _homeless(self, link: Link | None) -> bool:
-        return link is None or link.state == REVIEW or link.node is None
-
-    def _one(self, graph: _Graph, remote: Remote, reading: Reading, pinned: int | None, now: datetime) -> bool:
+    def _one(self, graph: Graph, remote: Remote, reading: Reading, pinned: int | None, now: datetime) -> bool:
         """One record: find its lead, merge, note what changed. True if the graph or the base changed."""
         link = graph.links.get(remote.external_id)
-        if link is not None and not self._homeless(link) and link.node in graph.leads:
+        if link is not None and not homeless(link) and link.node in graph.leads:
             return self._merge(graph, graph.leads[link.node], link, remote, reading, now)
-        decision = self._decide(graph, reading, pinned)
+        decision = graph.decide(reading, pinned, self._connection.on_duplicate)
         fresh = Link(self._connection.name, KIND, remote.external_id, None, payload=remote.payload)
         if isinstance(decision, match.Review):
             review = {"reason": decision.reason, "candidates": sorted(decision.candidates)}
@@ -252,32 +209,10 @@ class Ingest:
         sent = decode_fields(intent.fingerprint.get("fields", {}))
         equal = {name: value for name, value in sent.items() if reading.fields.get(name) == value}
         ours = all(name in equal for name in sent if not spec(name).is_set)
-        pending = unsent(lead.fields, sent, self._connection.adapter.lenses.by_field, intent.at)
-        return replace(link, base=sent if ours else equal, pending=pending, read_at=intent.at)
-
-    def _decide(self, graph: _Graph, reading: Reading, pinned: int | None) -> match.Match:
-        fields = reading.fields
-        names = match.Facts(str(fields.get("first_name", "")), str(fields.get("last_name", "")))
-        candidates = match.Candidates(
-            intent=self._intent_for(graph, fields),
-            pinned=pinned,
-            by_email=frozenset(i for e in _emails(fields) for i in graph.by_email.get(e, ())),
-            by_phone=tuple(row for n in _numbers(fields) for row in graph.by_phone.get(n, ())),
-            linked=frozenset(graph.occupied),
-        )
-        return match.match(names, candidates, self._connection.on_duplicate)
-
-    def _intent_for(self, graph: _Graph, fields: Fields) -> int | None:
-        """The lead whose waiting create this record answers: everything we sent that it shows is the same."""
-        shown = encode_fields(fields)
-        for intent in graph.intents:
-            if intent.lead in graph.occupied:
-                continue
-            sent = intent.fingerprint.get("fields", {})
-            common = [name for name in ("email", "phone", "first_name", "last_name") if sent.get(name)]
-            if common and all(shown.get(name) == sent[name] for name in common):
-                return intent.lead
-        return None
+        lenses = self._connection.adapter.lenses
+        pending = unsent(lead.fields, sent, lenses.by_field, intent.at)
+        defaults = filled.entries(lenses, sent)
+        return replace(link, base=sent if ours else equal, pending=pending, settled=defaults, read_at=intent.at)
 
     # -- merging -------------------------------------------------------------------------------
 
@@ -291,7 +226,7 @@ class Ingest:
         moment = Interval(at=at, uncertainty_s=uncertainty, since=link.read_at if link is not None else None)
         return Seen(self._connection.name, remote.external_id, reading, moment)
 
-    def _born(self, graph: _Graph, remote: Remote, reading: Reading, now: datetime) -> Lead:
+    def _born(self, graph: Graph, remote: Remote, reading: Reading, now: datetime) -> Lead:
         """A new lead from a record nobody knew."""
         merged = born(self._seen(remote, reading, None), self._connection.policy)
         lead = Lead(graph.ids.pop(), merged.fields, merged.provenance, version=1, dirty=True, created_at=now)
@@ -323,20 +258,12 @@ class Ingest:
                 read_at=now,
             )
         )
-        self._index(graph, lead)
+        graph.index(lead)
         return lead
-
-    def _index(self, graph: _Graph, lead: Lead) -> None:
-        """Let later rows of the same page find this lead."""
-        for email in _emails(lead.fields):
-            graph.by_email.setdefault(email, set()).add(lead.id)
-        names = (str(lead.fields.get("first_name", "")), str(lead.fields.get("last_name", "")))
-        for number in _numbers(lead.fields):
-            graph.by_phone.setdefault(number, []).append((lead.id, *names))
 
     def _merge(
         self,
-        graph: _Graph,
+        graph: Graph,
         lead: Lead,
         link: Link,
         remote: Remote,
@@ -346,13 +273,15 @@ class Ingest:
         first: bool = False,
     ) -> bool:
         first = first or link.state != LIVE
+        lenses = self._connection.adapter.lenses
+        reading, defaults = filled.blanked(lenses, remote.payload, reading, link.settled, link.pending)
         merged = merge(
             lead.fields,
             lead.provenance,
-            self._connection.adapter.lenses,
+            lenses,
             None if first else link.base,
-            link.settled,
-            link.pending,
+            filled.without(link.settled),
+            filled.without(link.pending),
             self._seen(remote, reading, link),
             self._connection.policy,
         )
@@ -366,7 +295,7 @@ class Ingest:
                 node=lead.id,
                 base=merged.base,
                 unmapped=merged.unmapped,
-                settled=merged.settled,
+                settled=filled.within(merged.settled, defaults),
                 pending=merged.pending,
                 payload=remote.payload,
                 # A single read that showed something else outdates what was last listed.
@@ -386,19 +315,5 @@ class Ingest:
             changed = replace(lead, fields=merged.fields, provenance=merged.provenance)
             graph.leads[lead.id] = changed
             graph.changed.add(lead.id)
-            self._index(graph, changed)
+            graph.index(changed)
         return touched
-
-
-def _emails(fields: Fields) -> set[str]:
-    emails: Value | frozenset[str] = fields.get("emails", frozenset())
-    found = {str(email) for email in emails} if isinstance(emails, frozenset) else set()
-    primary = fields.get("email")
-    return found | {primary} if isinstance(primary, str) else found
-
-
-def _numbers(fields: Fields) -> set[str]:
-    phones = fields.get("phones", frozenset())
-    found = {str(phone[0]) for phone in phones} if isinstance(phones, frozenset) else set()
-    primary = fields.get("phone")
-    return found | {primary} if isinstance(primary, str) else found

@@ -64,7 +64,8 @@ def depth_of(connection: Connection, state: ConnectionState, clock: Clock, *, fu
     if not first:
         return Depth(walk=not can.incremental)  # without a filter only a walk shows what people did meanwhile
     covered = can.incremental and can.incremental_covers >= WALKED
-    return Depth(walk=not covered, sweep=connection.notes_sweep)
+    sweep = can.notes_sweep and "notes" not in can.incremental_covers
+    return Depth(walk=not covered, sweep=connection.notes_sweep if sweep else 0)
 
 
 async def pull(
@@ -195,4 +196,5 @@ async def _pull_notes(
 
 def _state_batch(connection: Connection, state: ConnectionState) -> Batch:
     """What the adapter learned of its account, kept for the next process."""
-    return Batch(connection=replace(state, memory=dict(connection.adapter.memory), paused="", last_error=""))
+    memory = dict(connection.adapter.memory)
+    return Batch(connection=replace(state, memory=memory, paused="", paused_with="", last_error=""))

@@ -12,10 +12,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from syncd.domain import filled
 from syncd.domain.errors import (
     AuthError,
     ConflictError,
     NotFoundError,
+    NotYetError,
     RateLimitedError,
     RejectedError,
     TransientError,
@@ -23,6 +25,7 @@ from syncd.domain.errors import (
     VendorError,
 )
 from syncd.domain.lead import Value
+from syncd.domain.lens import fills_nothing
 from syncd.domain.plan import ASSIGNMENT, LABELS, LeadPlan, Operation, Subject, plan_lead
 from syncd.engine import settle
 from syncd.engine.connection import Connection, Progress, silent
@@ -107,6 +110,8 @@ class Push:
         except (AuthError, RateLimitedError) as error:
             self._stop = True
             self._result.error = error
+        except NotYetError as error:
+            self._result.errors.append(str(error))  # its turn comes in a later cycle: `unseen` waits for it
         except VendorError as error:
             self._result.failed += 1
             self._result.errors.append(str(error))
@@ -171,12 +176,12 @@ class Push:
             await NoteIngest(self._store, self._clock, self._connection, run=self._run).leads([lead_id])
 
     async def _not_yet(self, external_id: str, error: NotFoundError) -> None:
-        """Raises TransientError while a record we created ourselves may still be invisible."""
+        """Raises NotYetError while a record we created ourselves may still be invisible."""
         created_at = (await self._store.unseen(self._connection.name)).get(external_id)
         lag_s = self._connection.adapter.capabilities.create_lag_s
         if created_at is not None and (self._clock.now() - created_at).total_seconds() < lag_s:
             message = f"{error}; created a moment ago, not visible yet"
-            raise TransientError(message, status=error.status) from None
+            raise NotYetError(message, status=error.status) from None
 
     async def _again(self, lead: int) -> list[Operation]:
         """This lead's operations here, planned from what is known now."""
@@ -285,6 +290,7 @@ class Push:
             )
             self._result.done += 1
             return False
+        await self._announce_defaults(operation.lead, lead_id)
         intent = await self._intents.open(
             operation, {"text": operation.text, "parent": lead_id}, operation.wanted_digest
         )
@@ -304,6 +310,15 @@ class Push:
             return True
         await settle.settle_note(self._store, self._clock, self._connection, operation, written.external_id, intent)
         return False
+
+    async def _announce_defaults(self, lead: int, external_id: str) -> None:
+        """Where a note goes out with the whole record: what the vendor demands and the lead has no value for."""
+        lenses = self._connection.adapter.lenses
+        if lenses.fills is fills_nothing:
+            return
+        base = next((link.base for link in await self._links(lead) if link.external_id == external_id), None)
+        if base is not None and (defaults := filled.entries(lenses, base)):
+            await self._store.announce(self._connection.name, external_id, defaults)
 
     def _author(self, operation: Operation) -> str:
         return self._connection.agents_out.get(operation.author, "") if operation.author is not None else ""

@@ -17,6 +17,7 @@ from syncd.domain.errors import AuthError, SyncdError, VendorError
 from syncd.domain.plan import NotCarried
 from syncd.engine.agents import learn_agents
 from syncd.engine.connection import Connection, Progress, silent
+from syncd.engine.pause import after, mend, stays_paused
 from syncd.engine.plan import Planned, plan
 from syncd.engine.pull import depth_of, pull
 from syncd.engine.push import Push
@@ -112,6 +113,7 @@ class Engine:
         report = Report(connections={c.name: Tally() for c in chosen})
         patience_s = PATIENCE_FIRST_S
         async with self._alone(chosen):
+            await self._leave_paused(chosen, report, asked=only)
             for cycle in range(CYCLES_MAX if until_quiet else 1):
                 report.cycles = cycle + 1
                 quiet, wait_s = await self._cycle(chosen, report, full=full and not cycle, first=not cycle)
@@ -135,6 +137,7 @@ class Engine:
                 await recall_agents(self._store, connection)
             return await self._planned(chosen)
         async with self._alone(chosen):
+            await self._leave_paused(chosen, report, asked=only)
             healthy = await self._pull_all(chosen, report, full=False, first=True)
         for name, tally in report.connections.items():
             if tally.error:
@@ -197,12 +200,15 @@ class Engine:
         plans = planned.by_connection.get(connection.name, [])
         if not plans:
             return
+        # What planning taught the adapter is needed by whoever reads after a crash.
+        await self._keep_memory(connection)
         run = await self._store.start_run("push", connection.name)
         pushed = await Push(self._store, self._clock, connection, run=run).leads(plans, self._progress)
         tally.pushed += pushed.done
         tally.changed += pushed.replanned
         tally.failed += pushed.failed
         await self._store.end_run(run, {"pushed": pushed.done, "failed": pushed.failed}, "; ".join(pushed.errors[:3]))
+        await self._keep_memory(connection)
         released = planned.released.get(connection.name)
         if released is not None:
             await self._store.settle_hold(released.id, "done")
@@ -234,7 +240,8 @@ class Engine:
             try:
                 await work(connection, tally)
             except VendorError as error:
-                tally.error, tally.hint = str(error), error.hint
+                tally.error = str(error)
+                tally.hint = mend(connection, error) if isinstance(error, AuthError) else error.hint
                 await self._keep_error(connection, error)
             else:
                 came_through.append(connection)
@@ -244,13 +251,27 @@ class Engine:
                 group.create_task(one(connection))
         return [c for c in connections if c in came_through]
 
-    async def _keep_error(self, connection: Connection, error: VendorError) -> None:
-        """Remember why a connection stopped; refused credentials pause it until they work again."""
+    async def _leave_paused(self, chosen: Sequence[Connection], report: Report, *, asked: Sequence[str]) -> None:
+        """Connections whose credentials were refused and have not changed are not called, unless asked for by name."""
+        for connection in chosen:
+            state = await self._store.connection(connection.name, connection.adapter.vendor)
+            if stays_paused(connection, state, asked=connection.name in asked):
+                tally = report.connections[connection.name]
+                tally.error, tally.hint = f"paused: {state.paused}", connection.mend
+
+    async def _keep_memory(self, connection: Connection) -> None:
+        """Store what the adapter has learned since it was last stored."""
         state = await self._store.connection(connection.name, connection.adapter.vendor)
-        paused = str(error) if isinstance(error, AuthError) else ""
+        memory = dict(connection.adapter.memory)
+        if memory != dict(state.memory):
+            async with self._store.transaction() as tx:
+                await tx.save(Batch(connection=replace(state, memory=memory)))
+
+    async def _keep_error(self, connection: Connection, error: VendorError) -> None:
+        """Remember why a connection stopped; refused credentials pause it until they are mended."""
+        state = await self._store.connection(connection.name, connection.adapter.vendor)
         async with self._store.transaction() as tx:
-            memory = dict(connection.adapter.memory)
-            await tx.save(Batch(connection=replace(state, memory=memory, last_error=str(error), paused=paused)))
+            await tx.save(Batch(connection=after(connection, state, error)))
 
     async def _close(self, report: Report, chosen: Sequence[Connection]) -> None:
         """The numbers a person needs at the end."""

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from syncd.domain import filled
 from syncd.domain.lead import Value, compact, encode
 from syncd.domain.merge import Origin
 from syncd.domain.plan import Operation
@@ -38,7 +39,8 @@ async def announce(store: Store, clock: Clock, connection: Connection, operation
     tried = {
         name: Pending(wanted, before, now, tried=True).to_json() for name, (before, wanted) in operation.fields.items()
     }
-    await store.announce(connection.name, operation.external_id or "", tried)
+    defaults = filled.entries(connection.adapter.lenses, operation.wanted)
+    await store.announce(connection.name, operation.external_id or "", filled.beside(tried, defaults))
 
 
 def _with(base: Mapping[str, Value], fields: Mapping[str, Value | None]) -> dict[str, Value]:
@@ -59,13 +61,15 @@ async def settle_created(
         lead = (await tx.leads([operation.lead])).get(operation.lead)
         carried = connection.adapter.lenses.by_field
         missing = {} if lead is None else unsent(lead.fields, operation.fields, carried, now)
+        sent = _with({}, {name: wanted for name, (_, wanted) in operation.fields.items()})
         link = Link(
             connection=connection.name,
             kind="lead",
             external_id=external_id,
             node=operation.lead,
-            base=_with({}, {name: wanted for name, (_, wanted) in operation.fields.items()}),
+            base=sent,
             pending={**pending_entries(operation, now), **missing},
+            settled=filled.entries(connection.adapter.lenses, sent),
             read_at=now,
         )
         change = _journal(operation, external_id, now, "created here")
@@ -89,7 +93,7 @@ async def settle_updated(
         link = replace(
             link,
             base=_with(link.base, {name: wanted for name, (_, wanted) in written.items()}),
-            pending={**link.pending, **pending_entries(done, now)},
+            pending={**link.pending, **filled.kept(pending_entries(done, now), link.pending)},
             settled=settled,
             # The next row is read even if it looks like the last one: somebody may have taken our write back.
             digest=None,
@@ -106,6 +110,7 @@ async def settle_refused(store: Store, connection: Connection, operation: Operat
         refused = {
             name: {"wanted": encode(wanted), "refused": reason} for name, (_, wanted) in operation.fields.items()
         }
+        refused = filled.kept(refused, link.settled)
         if operation.kind == "note":
             refused = {"text": {"wanted": operation.text, "refused": reason}}
         pending = {name: entry for name, entry in link.pending.items() if name not in refused}

@@ -197,10 +197,12 @@ class ConnectionState:
     vendor: str
     memory: Mapping[str, Json] = field(default_factory=dict)
     paused: str = ""
-    """Why this connection is paused (AuthError), "" if it is not."""
+    """Why this connection is paused (AuthError) and the command that mends it, "" if it is not paused."""
     last_pull: datetime | None = None
     last_full: datetime | None = None
     last_error: str = ""
+    paused_with: str = ""
+    """Fingerprint of the credentials that were refused: others end the pause."""
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ leaves as one of the `VendorError` classes. It keeps no record and no secret in 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -36,6 +36,8 @@ class Capabilities:
     find_by            of email, phone: look-ups before creating
     time_precision_s   precision of a record's own time; None where records carry no usable time
     time_covers        every mapped field moves the record's time
+    notes_sweep        notes of leads that look unchanged are read in turn between full comparisons; False where
+                       listings or full comparisons have to do, because each such look costs a call
     """
 
     roles: frozenset[str]
@@ -52,6 +54,7 @@ class Capabilities:
     note_time: bool = False
     note_pin: bool = False
     note_kinds: frozenset[str] = frozenset()
+    notes_sweep: bool = True
     label_max: int = 0
     incremental: bool = False
     incremental_covers: frozenset[str] = frozenset()
@@ -182,6 +185,18 @@ class VendorClock:
 
     offset_s: float = 0.0
     uncertainty_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a vendor knows beside leads, to look at: appointments, routing rules. Rows are as long as ``columns``."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[str | int | bool | datetime | None]]
+
+
+Extras = Mapping[str, Callable[[], Awaitable[Table]]]
+"""What else a connection shows, by its name in words; each asks the vendor anew and fails alone, with a VendorError."""
 
 
 class Adapter(Protocol):

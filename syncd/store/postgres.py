@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from syncd.domain.errors import DatabaseError
 from syncd.ports.clock import Clock, SystemClock
@@ -54,7 +55,7 @@ class PostgresStore:
 
     _CONNECTION = """
     INSERT INTO connection (name, vendor) VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET vendor = EXCLUDED.vendor
-    RETURNING name, vendor, memory, paused, last_pull, last_full, last_error
+    RETURNING name, vendor, memory, paused, last_pull, last_full, last_error, paused_with
     """
 
     async def connection(self, name: str, vendor: str) -> ConnectionState:
@@ -262,7 +263,13 @@ class PostgresStore:
     async def _session(self) -> AsyncGenerator[Raw]:
         if self._engine is not None:
             async with self._engine.begin() as connection:
-                yield cast("Raw", (await connection.get_raw_connection()).driver_connection)
+                raw = cast("Raw", (await connection.get_raw_connection()).driver_connection)
+                try:
+                    yield raw
+                except BaseException:
+                    if raw.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                        await connection.invalidate()  # cut off in mid-command: no rollback can be sent on it
+                    raise
             return
         session = await psycopg.AsyncConnection.connect(self.database.libpq_url, **self.database.options)
         async with session:

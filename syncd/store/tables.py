@@ -67,6 +67,7 @@ class Connection(Base):
     vendor: Mapped[str]
     memory: Mapped[dict[str, Any]] = mapped_column(server_default=EMPTY)
     paused: Mapped[str] = mapped_column(server_default=NONE)
+    paused_with: Mapped[str] = mapped_column(server_default=NONE)
     last_pull: Mapped[datetime | None]
     last_full: Mapped[datetime | None]
     last_error: Mapped[str] = mapped_column(server_default=NONE)

@@ -53,6 +53,20 @@ async def test_quiet_comes_with_other_habits_of_the_vendors_too(site: str, tmp_p
         assert (await world.plan()).operations == []
 
 
+async def test_many_records_that_are_not_visible_yet_are_waited_for(tmp_path, database: Database):
+    """Edited before the vendor shows what was just created: no failure of the vendor, however many there are."""
+    async with standing(tmp_path, database.url, chime_lag_s=30.0) as world:
+        people = [world.cinc.add_person(first_name="Ada", email=f"ada{n}@example.com") for n in range(8)]
+        await world.sync(until_quiet=False)
+        for person in people:
+            world.cinc.edit(person, "first_name", "Anna")
+        hurried = await world.sync(until_quiet=False)
+        assert not hurried.failed
+        assert hurried.pending == len(people)
+        await world.quiet()
+        assert {world.chime.shows(lead)["first_name"] for lead in world.chime.ids()} == {"Anna"}
+
+
 async def test_everybody_is_everywhere_and_nobody_twice(both_dialects: World):
     """Once quiet, everybody who can be carried is in both CRMs once (CINC needs an address)."""
     world = both_dialects

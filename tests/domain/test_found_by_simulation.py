@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from syncd.domain import notes
-from syncd.domain.lead import spec
+from syncd.domain.lead import Phone, spec
+from syncd.domain.lens import LensTable
 from syncd.domain.origin import Interval
 from syncd.domain.plan import Operation, Subject, Target, plan_lead
 from syncd.domain.settled import Pending, made_of, unsent
@@ -131,3 +132,63 @@ def test_a_label_cut_by_the_vendor_that_was_read_first_gives_way_to_the_whole_on
     assert both.fields["labels"] == {"Open House", "Open H", "VIP"}
     later = read(lead, lead, {"labels": frozenset({"Open H", "VIP", "Open House"})}, **alpha)
     assert later.fields["labels"] == {"Open House", "Open H", "VIP"}
+
+
+def test_a_component_that_the_address_that_won_cannot_have_is_taken_all_the_same():
+    """Lossy alpha has no country. Read first and winning, it says nothing about beta's; read second it does as much."""
+    tables: dict[str, Any] = {"tables": {"alpha": LOSSY, "beta": LOSSLESS}}
+    alpha = {"street": "1 Main", "city": "Austin"}
+    beta = {"street": "2 Oak", "city": "Dubai", "country": "AE"}
+    won = read(alpha, None, beta, by=said("alpha", 20, *alpha), **tables)
+    assert won.fields == {**alpha, "country": "AE"}
+    assert [(found.field, found.outcome) for found in won.conflicts] == [("address", "ours")]
+    lost = read(alpha, None, beta, by=said("alpha", 0, *alpha), **tables)
+    assert lost.fields == beta
+    owned = {"address": {"rule": "owner", "connection": "alpha"}}
+    assert read(alpha, None, beta, by=said("alpha", 20, *alpha), rules=owned, **tables).fields == alpha
+
+
+def test_a_value_half_written_is_no_edit_and_is_written_to_its_end():
+    """Cut off between two calls, the vendor shows a mixture: it becomes the base, and ours stays to be written."""
+    table = LensTable(
+        tuple(
+            replace(row, halfway=lambda _name, wanted, _before, shown: str(shown).startswith(str(wanted)))
+            if "street" in row.fields
+            else row
+            for row in LOSSLESS.rows
+        )
+    )
+    ours, old, mixture = {"street": "83 Oak"}, {"street": "12 Main St"}, {"street": "83 Oak St"}
+    tried = {"street": Pending("83 Oak", "12 Main St", minutes(9), tried=True)}
+    cut_off = read(ours, old, mixture, pending=tried, table=table)
+    assert (cut_off.fields, cut_off.base, cut_off.pending, cut_off.changes) == (ours, mixture, {}, ())
+    assert read(ours, old, mixture, pending=tried).fields == mixture
+    assert read(ours, old, mixture, table=table).fields == mixture
+
+
+def test_where_nobody_edits_notes_no_part_of_new_words_is_put_beside_old_ones():
+    """A note that outgrew the limit would be its old text and four fifths of the new one."""
+    here = replace(HERE, can=replace(CAN, note_edit=False, note_max=400))
+    short = written(planned(NOTE, ()))
+    lead, home = Link("here", "lead", "1", 1, base=ANN), Link("there", "note", "home", NOTE.id, base={"text": LONG})
+    grown = plan_lead(Subject(1, 1, ANN, (lead,), (replace(NOTE, body=LONG),), (home, *short)), [here])
+    assert grown.operations == ()
+    assert [one.reason for one in grown.not_carried] == ["this vendor lets nobody edit a note"]
+    some = written(planned(replace(NOTE, body=LONG), ())[:1])
+    rest = plan_lead(Subject(1, 1, ANN, (lead,), (replace(NOTE, body=LONG),), (home, *some)), [here])
+    assert [op.part for op in rest.operations] == [2, 3]
+
+
+def test_a_number_displaced_by_a_write_that_was_cut_off_was_taken_away_by_nobody():
+    """Killed after the vendor's commit: a slot holds our number instead of another. That a person then changed a third
+    one must not make the displaced one theirs to remove.
+    """
+    cell, home, new, typed = (Phone(f"+1512555010{n}", "cell") for n in range(4))
+    before = {"phones": frozenset({cell, home})}
+    wanted = {"phones": frozenset({new, home})}
+    lead = {"phones": frozenset({cell, home, new})}
+    tried = {"phones": Pending(wanted["phones"], before["phones"], minutes(9), tried=True)}
+    merged = read(lead, before, {"phones": frozenset({new, typed})}, pending=tried)
+    assert merged.fields["phones"] == {cell, new, typed}
+    untouched = read(lead, before, {"phones": frozenset({cell, typed})}, pending=tried)
+    assert untouched.fields["phones"] == {cell, new, typed}

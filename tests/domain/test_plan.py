@@ -10,7 +10,7 @@ import pytest
 
 from syncd.domain.lead import Fields, Value
 from syncd.domain.lens import Lens, LensTable, as_is, nest, nothing
-from syncd.domain.plan import LeadPlan, Operation, Subject, Target, plan_lead
+from syncd.domain.plan import NO_WORD, LeadPlan, Operation, Subject, Target, plan_lead
 from syncd.ports.store import LIVE, TOMBSTONE, Link, Note
 from syncd.ports.vendor import Capabilities
 
@@ -242,3 +242,18 @@ def test_an_operation_has_the_same_id_as_long_as_it_is_the_same_work() -> None:
     assert only(closed).id == only(dict(reversed(closed.items()))).id
     assert only(closed).id != only({**ANN, "stage": "lost"}).id
     assert link(ANN).state == LIVE
+
+
+def test_an_opt_out_that_a_vendor_cannot_hold_is_told() -> None:
+    """Whoever opted out did so everywhere; a vendor without a place for it is named, with its reason."""
+    target = replace(HERE, can=replace(CAN, not_carried={"email_opt_out": "keeps no opt-outs"}))
+    planned = plan({**ANN, "email_opt_out": True, "call_opt_out": False}, link(ANN), target=target)
+    assert [(one.field, one.reason) for one in planned.not_carried] == [("email_opt_out", "keeps no opt-outs")]
+
+
+def test_a_word_that_a_vendor_does_not_have_is_not_said_to_be_kept_in_another_form() -> None:
+    """Nothing was written, so nothing came back."""
+    table = LensTable((replace(row("stage"), squeeze=lambda _canonical, _shown: {"stage": None}),))
+    target = replace(HERE, lenses=table)
+    planned = plan({"stage": "qualified"}, link({"stage": "new"}, settled={"stage": {"wanted": None}}), target=target)
+    assert [one.reason for one in planned.not_carried] == [NO_WORD]
