@@ -21,9 +21,9 @@ The layers; a room imports only from rooms below it (``[tool.importlinter]`` in 
 
 Start here, to add a
 
-vendor    a folder beside ``syncd/vendors/cinc`` with the same file names, a class in
-          `syncd.settings.connections`, a row in `syncd.vendors.registry`, a simulated vendor in
-          `syncd.sandbox`, and the short test file that runs the contract suite over it
+vendor    docs/adding-a-vendor.md: a folder beside ``syncd/vendors/cinc`` with the same file names, one line each
+          in `syncd.settings.connections`, `syncd.vendors.registry` and `syncd.sandbox`, and the short test file
+          that runs the contract suite over it
 field     a row in `syncd.domain.lead`, then one in each vendor's ``mapping.py``
 rule      `syncd.domain.rules`
 command   a file in ``syncd/cli`` with ``register(app)``, and its name in `syncd.cli.main.GROUPS`

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from syncd.engine.run import Engine
     from syncd.ports.vendor import Capabilities
     from syncd.settings import BaseConnection, Settings
+    from syncd.store.credentials import PostgresCredentials
     from syncd.store.database import Database
     from syncd.store.postgres import PostgresStore
+    from syncd.vendors.login import Login
+    from syncd.vendors.renewing import TokenSource
 
 
 COLLECT_AFTER = (100_000, 20, 20)
@@ -39,6 +42,7 @@ class Syncd:
     settings: Settings
     database: Database
     store: PostgresStore
+    credentials: PostgresCredentials
     connections: Sequence[Connection]
     engine: Engine
 
@@ -87,15 +91,71 @@ async def open_syncd(
     clock = clock or SystemClock()
     async with open_store(settings) as (database, store), AsyncExitStack() as stack:
         await asyncio.to_thread(_make_room, database, clock)
+        credentials = open_credentials(settings, database, clock)
         connections: list[Connection] = []
         tables: dict[str, LensTable] = {}
         for config in settings.connections.values():
             connection = await open_connection(
-                settings, config, store, clock, tables=tables, transport=(transports or {}).get(config.name)
+                settings,
+                config,
+                store,
+                clock,
+                tables=tables,
+                transport=(transports or {}).get(config.name),
+                credentials=credentials,
             )
             stack.push_async_callback(connection.adapter.aclose)
             connections.append(connection)
-        yield Syncd(settings, database, store, connections, Engine(store, clock, connections, progress))
+        yield Syncd(settings, database, store, credentials, connections, Engine(store, clock, connections, progress))
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """The store and its tokens, for commands about logging in. Adapters are made one at a time, as they are needed."""
+
+    settings: Settings
+    store: PostgresStore
+    credentials: PostgresCredentials
+    clock: Clock
+
+    def source(self, config: BaseConnection, login: Login) -> TokenSource:
+        """The tokens of a connection."""
+        from syncd.vendors.registry import Deps
+        from syncd.vendors.renewing import source_of
+
+        return source_of(config.name, login, Deps(self.clock, credentials=self.credentials))
+
+    async def who(self, config: BaseConnection) -> str:
+        """Whom the vendor says we are. Raises VendorError."""
+        from syncd.vendors.registry import Deps, make
+
+        state = await self.store.connection(config.name, config.vendor)
+        adapter = make(config, Deps(self.clock, None, state.memory, credentials=self.credentials))
+        try:
+            return await adapter.check()
+        finally:
+            await adapter.aclose()
+
+    @staticmethod
+    def kind(config: BaseConnection) -> str:
+        """How the config says to log in."""
+        return str(getattr(getattr(config, "auth", None), "kind", ""))
+
+
+@asynccontextmanager
+async def open_keeping(settings: Settings) -> AsyncIterator[Keeping]:
+    """What `syncd auth` needs. Raises DatabaseError."""
+    clock = SystemClock()
+    async with open_store(settings, brief=True) as (database, store):
+        yield Keeping(settings, store, open_credentials(settings, database, clock), clock)
+
+
+def open_credentials(settings: Settings, database: Database, clock: Clock) -> PostgresCredentials:
+    """Where tokens are kept, encrypted. No key is read or made before it is needed."""
+    from syncd.store.credentials import PostgresCredentials
+    from syncd.store.keys import KeyRing
+
+    return PostgresCredentials(database, KeyRing(settings.database.credential_key, settings.database.key_dir), clock)
 
 
 def _make_room(database: Database, clock: Clock) -> None:
@@ -125,16 +185,18 @@ async def open_connection(
     *,
     tables: dict[str, LensTable],
     transport: httpx.AsyncBaseTransport | None = None,
+    credentials: PostgresCredentials | None = None,
 ) -> Connection:
     """One connection with its adapter. Raises ConfigError.
 
+    credentials  where renewed tokens are kept; None: nowhere, they end with the process
     tables  connection → lens table, shared by all connections of one engine; this one's is added
     """
     from syncd.domain.guard import Limits
     from syncd.vendors.registry import Deps, make
 
     state = await store.connection(config.name, config.vendor)
-    adapter = make(config, Deps(clock, transport, state.memory))
+    adapter = make(config, Deps(clock, transport, state.memory, credentials=credentials))
     tables[config.name] = adapter.lenses
     policy = policy_of(settings, config, adapter.capabilities, tables)
     fold = _fold_labels(config.filter.labels)
@@ -154,7 +216,35 @@ async def open_connection(
         notes_sweep=settings.sync.notes_sweep,
         full_compare=settings.sync.full_compare,
         pins={ids[config.name]: email for email, ids in settings.agents.items() if config.name in ids},
+        mend=mend(config),
+        fingerprint=lambda earlier: _fingerprint(config, earlier, credentials),
     )
+
+
+def mend(config: BaseConnection) -> str:
+    """What a person does when the credentials of this connection are refused, with the command to type."""
+    if asks_a_person(config):
+        return f"run `syncd auth login {config.name}`"
+    return f"mend connections.{config.name}.auth, then `syncd sync --connection {config.name}`"
+
+
+def asks_a_person(config: BaseConnection) -> bool:
+    """Whether this connection is logged in to by a person's consent in a browser. Raises ConfigError."""
+    from syncd.vendors.registry import login
+
+    found = login(config)
+    return found is not None and found.consent is not None
+
+
+def _fingerprint(config: BaseConnection, earlier: str, credentials: PostgresCredentials | None) -> str:
+    """Of the credentials and of the keys without which kept tokens are of no use."""
+    from syncd.settings.fingerprint import fingerprint
+
+    keys: Sequence[str] = ()
+    if credentials is not None and asks_a_person(config):
+        with suppress(ConfigError):
+            keys = credentials.keys.texts(make=False)
+    return fingerprint(config, earlier, *keys)
 
 
 def policy_of(settings: Settings, config: BaseConnection, can: Capabilities, tables: Mapping[str, LensTable]) -> Policy:

@@ -4,6 +4,7 @@ import re
 import tomllib
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,8 +16,6 @@ from syncd.domain import lead, notes
 from syncd.domain.errors import ConfigError
 from syncd.domain.guard import Limits
 from syncd.settings import (
-    CincConnection,
-    CincTokenAuth,
     Guard,
     Rate,
     Secret,
@@ -49,7 +48,17 @@ auth = { kind = "token", token = { env = "A_TOKEN" } }
 @pytest.fixture(autouse=True)
 def tokens(monkeypatch):
     """The secrets that the texts of this file name."""
-    for name in ("A_TOKEN", "CINC_TOKEN", "CHIME_TOKEN", "WEBHOOK_SECRET"):
+    for name in (
+        "A_TOKEN",
+        "CINC_TOKEN",
+        "CHIME_TOKEN",
+        "WEBHOOK_SECRET",
+        "SYNCD_KEY",
+        "MYCRM_TOKEN",
+        "RECHAT_TOKEN",
+        "EPIXEL_TOKEN",
+        "EPIXEL_API_KEY",
+    ):
         monkeypatch.setenv(name, "s3cret")
 
 
@@ -64,7 +73,7 @@ def test_the_committed_example_is_the_generated_one_and_loads():
     """`config/syncd.example.toml` is current (mend with `make example`), and it is a right config."""
     text = (ROOT / "config" / "syncd.example.toml").read_text(encoding="utf-8")
     assert text == example()
-    assert list(parse(text).connections) == ["cinc", "chime"]
+    assert list(parse(text).connections) == ["cinc", "chime", "mycrm", "rechat", "epixel"]
 
 
 def test_every_key_of_the_example_may_be_uncommented():
@@ -103,7 +112,8 @@ def test_every_key_is_explained_in_the_example():
 def test_defaults_are_those_of_the_contract():
     """A config that names only accounts gets the documented habits."""
     settings = parse(TWO)
-    cinc, chime = settings.connections["cinc"], settings.connections["chime"]
+    found: Any = settings.connections
+    cinc, chime = found["cinc"], found["chime"]
     assert (settings.sync.poll, settings.sync.full_compare) == (timedelta(seconds=60), timedelta(hours=24))
     assert (settings.database.url, settings.database.schema_name, settings.sync.notes_sweep) == (None, "syncd", 500)
     assert settings.order == ("cinc", "chime")
@@ -152,7 +162,8 @@ assignment.primary = { rule = "owner", connection = "cinc" }
 """
     )
     settings = parse(text)
-    chime, other = settings.connections["chime"], settings.connections["cinc2"]
+    found: Any = settings.connections
+    chime, other = found["chime"], found["cinc2"]
     directions = {name: chime.direction(name) for name in lead.FIELDS if name.startswith("assignment.")}
     assert directions.pop("assignment.primary") == "both"
     assert set(directions.values()) == {"read"}
@@ -173,8 +184,9 @@ def test_blank_clears_by_connection_field_or_everywhere():
 def test_the_dialect_brings_its_address():
     """Lofty accounts go to Lofty's address unless another is given."""
     lofty = TWO + 'dialect = "lofty"\n'
-    assert parse(lofty).connections["chime"].base_url == "https://api.lofty.com"
-    assert parse(lofty + 'base_url = "http://127.0.0.1:9"\n').connections["chime"].base_url == "http://127.0.0.1:9"
+    for key, expected in (("", "https://api.lofty.com"), ('base_url = "http://127.0.0.1:9"\n', "http://127.0.0.1:9")):
+        chime: Any = parse(lofty + key).connections["chime"]
+        assert chime.base_url == expected
 
 
 @pytest.mark.parametrize(
@@ -202,7 +214,6 @@ def test_the_dialect_brings_its_address():
         ("[agents]", '"a@b.com" = { cink = "1" }', "2:15", 'unknown connection "cink"'),
         ("[agents]", "bob = {}", "2:1", "named by their e-mail"),
         ("[connections.x]", "", "1:14", "connections.x.vendor: missing"),
-        ("[connections.x]", 'vendor = "rechat"', "2:10", '"rechat" is not built yet'),
         ("[connections.x]", 'vendor = "cinq"', "2:10", 'unknown vendor "cinq"; did you mean "cinc"?'),
         ("[connections.x]", 'vendor = "cinc"', "1:14", "connections.x.auth: missing"),
     ],
@@ -274,7 +285,9 @@ def test_a_secret_never_shows():
     """Neither a problem, nor the settings' text, nor their dump contains what a secret holds."""
     assert not any("hunter2" in line for line in problems(TWO + 'webhook_secret = "hunter2"'))
     settings = parse(TWO)
-    assert settings.connections["cinc"].token_auth().token.reveal() == "s3cret"
+    cinc: Any = settings.connections["cinc"]
+    auth = cinc.auth
+    assert auth.token.reveal() == "s3cret"
     assert "s3cret" not in f"{settings!r}{settings}{settings.model_dump_json()}"
     assert "abc" not in f"{Secret.literal('abc')!r}{Secret.literal('abc')}"
     assert Secret.literal("abc").reveal() == "abc"
@@ -299,22 +312,58 @@ def test_a_database_password_may_come_from_outside_and_is_not_shown(monkeypatch)
     assert "hunter2" not in repr(settings)
 
 
-def test_a_token_is_usable_and_oauth2_says_when_it_comes():
-    """OAuth2 parses, is warned about by `config check`, and refuses to be used with a line that says why."""
-    auth = CincTokenAuth(token=Secret.literal("t"))
-    assert CincConnection(name="a", auth=auth).token_auth() is not None
-    text = TWO.replace(
-        'kind = "token", token = { env = "A_TOKEN" }',
-        'kind = "oauth2", client_id = "i", client_secret = { env = "A_TOKEN" }',
-        1,
-    )
-    settings = parse(text + 'base_url = "http://127.0.0.1:1"\n')
-    with pytest.raises(ConfigError, match="comes with the next release"):
-        settings.connections["cinc"].token_auth()
-    assert advice(settings) == ["connections.cinc: OAuth2 comes with the next release; until then it cannot run"]
-    moved = advice(parse(text.replace("\n\n", '\nbase_url = "http://127.0.0.1:1"\n\n')))
-    assert "connections.cinc: base_url is changed, but auth.token_url or auth.auth_url is not" in moved
+BRAND = "497c9108-1031-4885-9043-5baaf215aed7"
+OAUTH2 = 'kind = "oauth2", client_id = "i", client_secret = { env = "A_TOKEN" }'
+
+
+def test_addresses_for_logging_in_do_not_follow_base_url():
+    """`config check` warns where base_url points elsewhere and an absolute token_url does not (vendors/cinc.md §2)."""
+    text = TWO.replace('kind = "token", token = { env = "A_TOKEN" }', OAUTH2, 1)
+    assert advice(parse(text)) == []
+    moved = text.replace("\n\n", '\nbase_url = "http://127.0.0.1:1"\n\n')
+    token, consent = advice(parse(moved))
+    assert "connections.cinc: base_url is changed, but auth.token_url still is https://authv2.cincapi.com" in token
+    assert "auth.auth_url" in consent
+    own = 'token_url = "http://127.0.0.1:1/t", auth_url = "http://127.0.0.1:1/a", client_id'
+    assert advice(parse(moved.replace("client_id", own, 1))) == []
+    lofty = TWO.replace('kind = "token", token = { env = "A_TOKEN" }', OAUTH2)
+    assert not any("chime" in line for line in advice(parse(lofty.replace('"chime"', '"chime"\ndialect = "lofty"'))))
     assert advice(parse("")) == ["no connections are configured: there is nothing to synchronise"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "keys"),
+    [
+        (f'"mycrm"\nauth = {{ {OAUTH2.replace("oauth2", "client_credentials")} }}', ["token_url"]),
+        ('"mycrm"\nauth = { kind = "password", domain = "d", username = "u", password = { env = "A_TOKEN" } }', []),
+        (f'"rechat"\nbrand = "{BRAND}"\ncreate_via = "contacts"\nauth = {{ {OAUTH2} }}', ["token_url", "auth_url"]),
+        (f'"chime"\nauth = {{ {OAUTH2} }}', []),
+    ],
+    ids=["mycrm by key", "mycrm by password", "rechat", "chime"],
+)
+def test_which_addresses_stay_behind(lines, keys):
+    """Those of MyCRM's API keys and Rechat's web app; the others follow (mycrm.md, rechat.md, chime.md §2)."""
+    text = f'{TWO}\n[connections.moved]\nbase_url = "http://127.0.0.1:1"\nvendor = {lines}'
+    found = [line for line in advice(parse(text)) if line.startswith("connections.moved:")]
+    assert len(found) == len(keys)
+    assert all(f"auth.{key} " in line for key, line in zip(keys, found, strict=True))
+
+
+def test_addresses_for_logging_in_stay_as_they_are_written():
+    """A redirect address must be what was registered with the vendor, to the last slash."""
+    own = 'redirect_uri = "http://127.0.0.1:8643/back/", client_id'
+    settings = parse(TWO.replace('kind = "token", token = { env = "A_TOKEN" }', OAUTH2.replace("client_id", own, 1), 1))
+    cinc: Any = settings.connections["cinc"]
+    assert getattr(cinc.auth, "redirect_uri", "") == "http://127.0.0.1:8643/back/"
+
+
+@pytest.mark.parametrize("spelling", ['{ env = "A_TOKEN" }', '[{ env = "A_TOKEN" }, { env = "CINC_TOKEN" }]'])
+def test_keys_are_one_or_several(spelling):
+    """One key may stand alone; of several the first encrypts. They are never in the file."""
+    keys = parse(f"[database]\ncredential_key = {spelling}\n{TWO}").database.credential_key
+    assert keys[0].source == "env A_TOKEN"
+    assert any("never in this file" in line for line in problems(f'[database]\ncredential_key = ["x"]\n{TWO}'))
+    assert any("SYNCD_NONE" in line for line in problems('[database]\ncredential_key = { env = "SYNCD_NONE" }\n' + TWO))
 
 
 def test_users_own_rules_are_loaded(tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from syncd import __version__
-from syncd.cli import config, conflicts, db, demo, leads, output, plan, sandbox, status, sync, vendors
+from syncd.cli import auth, config, conflicts, db, demo, leads, output, plan, sandbox, status, sync, vendors
 from syncd.domain.errors import SyncdError, UsageError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ GROUPS = (
     db,
     sandbox,
     config,
+    auth,
     vendors,
 )
 

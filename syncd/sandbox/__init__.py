@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 Factory = Callable[..., "SandboxVendor"]
 
 
-def _lazily(module: str, name: str, **fixed: Any) -> Factory:
+def lazily(module: str, name: str, **fixed: Any) -> Factory:
+    """A factory for the sandbox class ``name`` of ``module``, imported when the first one is made."""
+
     def make(clock: Clock, **switches: Any) -> SandboxVendor:
         return cast("SandboxVendor", getattr(import_module(module), name)(clock, **{**fixed, **switches}))
 
@@ -32,8 +34,11 @@ def _lazily(module: str, name: str, **fixed: Any) -> Factory:
 
 
 SANDBOXES: Mapping[str, Factory] = {
-    "cinc": _lazily("syncd.sandbox.cinc", "CincSandbox"),
-    "chime": _lazily("syncd.sandbox.chime", "ChimeSandbox", dialect="chime"),
-    "lofty": _lazily("syncd.sandbox.chime", "ChimeSandbox", dialect="lofty"),
+    "cinc": lazily("syncd.sandbox.cinc", "CincSandbox"),
+    "chime": lazily("syncd.sandbox.chime", "ChimeSandbox", dialect="chime"),
+    "lofty": lazily("syncd.sandbox.chime", "ChimeSandbox", dialect="lofty"),
+    "mycrm": lazily("syncd.sandbox.mycrm", "MyCrmSandbox"),
+    "rechat": lazily("syncd.sandbox.rechat", "RechatSandbox"),
+    "epixel": lazily("syncd.sandbox.epixel", "EpixelSandbox"),
 }
 """Name → ``factory(clock, **switches)``. ``lofty`` is Chime under its newer dialect."""

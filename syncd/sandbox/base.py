@@ -81,7 +81,7 @@ class SandboxVendor(ABC):
             regex, _, convertors = compile_path(self.prefix + route.template)
             self._routes.setdefault(route.method, []).append((regex, convertors, route))
 
-    def config(self) -> dict[str, str]:
+    def config(self) -> dict[str, Any]:
         """What a connection to this sandbox needs in syncd's config beside base_url and token."""
         return {"vendor": self.name}
 

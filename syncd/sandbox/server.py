@@ -16,6 +16,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -27,6 +28,11 @@ HOST = "127.0.0.1"
 TOKEN_ENV = "SYNCD_SANDBOX_TOKEN"  # noqa: S105 -- the name of a variable
 KEEP_ALIVE_S = 30
 SHUTDOWN_S = 1.0
+UNHURRIED = "60000/60s"
+"""The pace the config sets where a sandbox limits nothing: without it syncd keeps to the pace of the real vendor."""
+_LIMITS = ("limit", "rate")
+"""How sandboxes call the switch that limits calls; 0 is no limit."""
+_BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +43,23 @@ class Served:
     urls: Mapping[str, str]
     control_url: str
 
-    def config(self, token_file: Path | None = None) -> str:
-        """A config that connects to every sandbox; its token is in ``token_file``, else in an environment variable."""
-        secret = f'{{ file = "{token_file}" }}' if token_file else f'{{ env = "{TOKEN_ENV}" }}'
+    def config(self, token_file: Path | None = None, more: Mapping[str, Mapping[str, Any]] | None = None) -> str:
+        """A config that connects to every sandbox; its token is in ``token_file``, else in an environment variable.
+
+        more  further keys by connection, nested tables as mappings
+        """
+        secret = {"file": str(token_file)} if token_file else {"env": TOKEN_ENV}
         lines = ["# Connects to the simulated vendors of `syncd sandbox serve`."]
         if not token_file:
             lines.append(f"# export {TOKEN_ENV}={next(iter(self.sandboxes.values())).token}")
-        lines += ["", "[sync]", 'poll = "5s"', f"order = [{', '.join(f'{_quoted(name)}' for name in self.urls)}]"]
+        lines += ["", "[sync]", 'poll = "5s"', f"order = {_toml(list(self.urls))}"]
         for name, url in self.urls.items():
-            lines += ["", f"[connections.{name}]"]
-            lines += [f"{key} = {_quoted(value)}" for key, value in self.sandboxes[name].config().items()]
-            lines += [f"base_url = {_quoted(url)}", f'auth = {{ kind = "token", token = {secret} }}']
+            sandbox = self.sandboxes[name]
+            keys: dict[str, Any] = {**sandbox.config(), "base_url": url}
+            lines += ["", f"[connections.{name}]", *_lines(keys)]
+            lines.append(f'auth = {{ kind = "token", token = {_inline(secret)} }}')
+            lines += _pace(sandbox)
+            lines += _lines((more or {}).get(name, {}))
         return "\n".join(lines) + "\n"
 
 
@@ -107,7 +119,8 @@ class _Server(uvicorn.Server):
 @contextlib.asynccontextmanager
 async def _listening(app: ASGIApp, port: int) -> AsyncIterator[str]:
     """The app on a loopback port; yields its URL."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # By its protocol asyncio knows a socket on which small answers must not wait for the other side (TCP_NODELAY).
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
@@ -144,3 +157,39 @@ async def _listening(app: ASGIApp, port: int) -> AsyncIterator[str]:
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def _pace(sandbox: SandboxVendor) -> list[str]:
+    """What the config says about rates; nothing where the sandbox tells its own, the documented ones."""
+    if sandbox.rate_override is not None:
+        limit, per_s = sandbox.rate_override
+        return [f"rate = {_quoted(f'{limit}/{per_s:g}s')}"]
+    limits = [sandbox.switches[name] for name in _LIMITS if name in sandbox.switches]
+    unlimited = bool(limits) and not any(limits)
+    return [f"rate = {_quoted(UNHURRIED)}  # for the sandbox, which limits nothing; not for the real one"] * unlimited
+
+
+def _lines(keys: Mapping[str, Any], path: str = "") -> list[str]:
+    """One line per value, tables as dotted keys: short lines, and what is appended stays in the same table."""
+    lines: list[str] = []
+    for key, value in keys.items():
+        name = f"{path}{_key(key)}"
+        lines += _lines(value, f"{name}.") if isinstance(value, Mapping) else [f"{name} = {_toml(value)}"]
+    return lines
+
+
+def _inline(keys: Mapping[str, Any]) -> str:
+    return f"{{ {', '.join(f'{_key(key)} = {_toml(value)}' for key, value in keys.items())} }}"
+
+
+def _key(text: str) -> str:
+    return text if text and _BARE.issuperset(text) else _quoted(text)
+
+
+def _toml(value: Any) -> str:
+    """A text, number, truth value or list as TOML writes it."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _quoted(value) if isinstance(value, str) else str(value)

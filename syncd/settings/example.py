@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from syncd.settings.connections import VENDORS, BaseConnection, CreateDefaults
+from syncd.settings.connections import VENDORS, BaseConnection, CreateDefaults, MyCrmCreateDefaults
 from syncd.settings.models import Settings
 from syncd.settings.values import Rate, Secret, show_duration
 
@@ -29,7 +29,7 @@ Lines that begin with `#key =` are keys at their defaults, ready to be changed. 
 this file: name them as { env = "NAME" }, { file = "path" } or { credential = "name" } (systemd).
 Durations are written "90s", "15m" or "24h"."""
 
-_INLINE = (Secret, CreateDefaults)
+_INLINE = (Secret, CreateDefaults, MyCrmCreateDefaults)
 """Tables that are written in one line, on the line of their key."""
 
 _FIRST = ("dialect", "base_url", "auth")
@@ -82,7 +82,8 @@ def _table(model: type[BaseModel], prefix: str, shown: set[str] | None = None) -
         for part in models:
             yield from _keys_of(part, alone=len(models) == 1)
         key = field.alias or name
-        mark = "" if field.is_required() else "#"
+        needed = isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("needed")
+        mark = "" if field.is_required() or needed else "#"  # needed: by another key's default
         yield f"{mark}{key} = {toml(_shown_value(field))}"
     yield from below
 
@@ -94,11 +95,20 @@ def _keys_of(model: type[BaseModel], *, alone: bool) -> Iterator[str]:
     kind = model.model_fields.get("kind")
     if not alone and kind is not None:
         yield f'#   kind "{get_args(kind.annotation)[0]}": {kind.description}'
+    yield from _keys_below(model, "", "#     " if not alone else "#   ")
+
+
+def _keys_below(model: type[BaseModel], prefix: str, lead: str) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        if name != "kind":
-            default = _default(field)
-            ending = "" if default in (None, PydanticUndefined) else f" (default {toml(default)})"
-            yield from _prose(f"{name}: {_meaning(field)}{ending}", "#     " if not alone else "#   ")
+        inner = [found for found in _models(field.annotation) if not issubclass(found, Secret)]
+        if name == "kind":
+            continue
+        if inner:
+            yield from _keys_below(inner[0], f"{prefix}{name}.", lead)
+            continue
+        default = _default(field)
+        ending = "" if default in (None, PydanticUndefined) else f" (default {toml(default)})"
+        yield from _prose(f"{prefix}{name}: {_meaning(field)}{ending}", lead)
 
 
 def _free(field: FieldInfo) -> Iterator[str]:

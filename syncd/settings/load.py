@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from syncd.domain.errors import ConfigError
 from syncd.domain.rules import RuleBook
-from syncd.settings.connections import VENDORS, OAuth2Auth
+from syncd.settings.connections import BaseConnection
 from syncd.settings.locate import Places
 from syncd.settings.models import Settings
 from syncd.settings.problems import Problem, problems_of, render
@@ -104,15 +104,28 @@ def advice(settings: Settings) -> list[str]:
     elif len(settings.connections) == 1:
         lines.append("only one connection is configured: there is nothing to synchronise it with")
     for name, connection in settings.connections.items():
-        auth = connection.auth
-        if not isinstance(auth, OAuth2Auth):
-            continue
-        lines.append(f"connections.{name}: OAuth2 comes with the next release; until then it cannot run")
-        moved = connection.base_url != VENDORS[connection.vendor].model_fields["base_url"].default
-        fixed = type(auth).model_fields["token_url"].default is not None
-        if moved and fixed and not {"token_url", "auth_url"} <= auth.model_fields_set:
-            lines.append(f"connections.{name}: base_url is changed, but auth.token_url or auth.auth_url is not")
+        lines += _left_behind(name, connection)
     return lines
+
+
+def _left_behind(name: str, connection: BaseConnection) -> Iterator[str]:
+    """Addresses for logging in that are absolute and stay the vendor's own where ``base_url`` points elsewhere."""
+    model, auth = type(connection).model_fields["base_url"], getattr(connection, "auth", None)
+    if model.is_required() or auth is None or connection.model_dump()["base_url"] in _defaults_of(connection):
+        return
+    for key in ("token_url", "auth_url"):
+        field = type(auth).model_fields.get(key)
+        if field is not None and field.get_default() is not None and key not in auth.model_fields_set:
+            yield (
+                f"connections.{name}: base_url is changed, but auth.{key} still is {field.get_default()}: "
+                "it does not follow base_url; set it too"
+            )
+
+
+def _defaults_of(connection: BaseConnection) -> set[str]:
+    """The addresses that are this vendor's own, one per dialect."""
+    model = type(connection)
+    return {model.model_fields["base_url"].default, *model.further_base_urls}
 
 
 def _position(line: str) -> tuple[int, int]:

@@ -18,8 +18,10 @@ from syncd.settings.values import (
     Blank,
     Duration,
     Model,
+    Secret,
     SecretText,
     Url,
+    as_list,
     flat_rules,
     nested,
     number_as_text,
@@ -91,6 +93,17 @@ class Database(Model):
     data_dir: Annotated[Path, nested(_path)] = Field(
         default_factory=_data_dir, description="data of syncd's own server", examples=["~/.local/share/syncd/pg"]
     )
+    credential_key: Annotated[list[Secret], nested(as_list)] = Field(
+        default_factory=list,
+        description="encrypts the tokens kept in the database; of several keys the first encrypts, all decrypt. "
+        "Left out, a key is made in credentials.key beside data_dir. `syncd auth make-key` prints a new one",
+        examples=[{"env": "SYNCD_KEY"}],
+    )
+
+    @property
+    def key_dir(self) -> Path:
+        """Where the key file is when the config names no key."""
+        return self.data_dir.parent
 
 
 class Sync(Model):

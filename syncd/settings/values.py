@@ -224,6 +224,15 @@ Url = Annotated[str, AfterValidator(_check_url)]
 """An http(s) address; a trailing slash is dropped."""
 
 
+def _check_exact_url(value: str) -> str:
+    _check_url(value)
+    return value
+
+
+ExactUrl = Annotated[str, AfterValidator(_check_exact_url)]
+"""An http(s) address that stays as it is written, to the last slash: a redirect address must be what was registered."""
+
+
 def unknown(what: str, name: str, choices: Iterable[str]) -> str:
     """``unknown field "colour"; did you mean "source"?``, or the choices themselves where they are few."""
     known = sorted(choices)
@@ -303,6 +312,11 @@ def as_blanks(value: object) -> object:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         value = dict.fromkeys(value, "clears")
     return flat_fields(value)
+
+
+def as_list(value: object) -> object:
+    """A single table where several may stand."""
+    return [value] if isinstance(value, Mapping) else value
 
 
 def number_as_text(value: object) -> object:

@@ -6,16 +6,17 @@ only while nothing ever worked: once a call succeeded, a refusal means that the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 from syncd.domain.errors import ConfigError
+from syncd.vendors.login import SecretLike
 
 STYLE = "auth_style"
 
 
 class Auth(Protocol):
-    """What `Http` asks of credentials. OAuth2 will be a second class beside `TokenAuth`."""
+    """What `Http` asks of credentials: `TokenAuth` here, `RenewingAuth` in renewing.py."""
 
     @property
     def memory(self) -> Mapping[str, Any]:
@@ -26,8 +27,8 @@ class Auth(Protocol):
         """Headers for the next attempt; an expiring token is renewed here."""
         ...
 
-    async def refused(self, used: Mapping[str, str]) -> bool:
-        """The vendor refused ``used``. True: `headers` now gives others, try once more."""
+    async def refused(self, used: Mapping[str, str], before: Collection[Mapping[str, str]] = ()) -> bool:
+        """The vendor refused ``used``, and ``before`` for this same call. True: `headers` gives others, try again."""
         ...
 
     def accepted(self, used: Mapping[str, str]) -> None:
@@ -35,12 +36,53 @@ class Auth(Protocol):
         ...
 
 
-class SecretLike(Protocol):
-    """The settings' ``Secret``: revealed at the last moment."""
+class Styles:
+    """The spellings of a vendor's header, and which of them is tried now."""
 
-    def reveal(self) -> str:
-        """The secret itself."""
-        ...
+    def __init__(
+        self,
+        patterns: Mapping[str, str],
+        *,
+        style: str = "auto",
+        memory: Mapping[str, Any] | None = None,
+        extra: Mapping[str, str] | None = None,
+    ) -> None:
+        """Raises ConfigError if ``style`` is unknown; the arguments are those of `TokenAuth`."""
+        if style != "auto" and style not in patterns:
+            raise ConfigError([f"auth: unknown header style {style!r}; known: auto, {', '.join(patterns)}"])
+        self._patterns, self._extra = patterns, dict(extra or {})
+        self._names = [style] if style != "auto" else list(patterns)
+        known = (memory or {}).get(STYLE)
+        self._proven = known in self._names
+        self._at = self._names.index(str(known)) if self._proven else 0
+        self._spent = False
+
+    @property
+    def memory(self) -> Mapping[str, Any]:
+        """The style that worked, once one did."""
+        return {STYLE: self._names[self._at]} if self._proven else {}
+
+    def headers(self, token: str) -> Mapping[str, str]:
+        """The headers in the style tried now."""
+        return self._made(self._names[self._at], token)
+
+    def next(self) -> bool:
+        """Go on to the next style; False if one is known to be right, or all were tried."""
+        if self._proven or self._spent:
+            return False
+        self._at = (self._at + 1) % len(self._names)
+        self._spent = self._at == 0
+        return not self._spent
+
+    def worked(self, used: Mapping[str, str], token: str) -> None:
+        """A call succeeded with these headers."""
+        if not self._proven:
+            found = (i for i, name in enumerate(self._names) if self._made(name, token) == used)
+            self._at = next(found, self._at)
+        self._proven = True
+
+    def _made(self, name: str, token: str) -> Mapping[str, str]:
+        return {"Authorization": self._patterns[name].replace("{}", token), **self._extra}
 
 
 class TokenAuth:
@@ -63,42 +105,29 @@ class TokenAuth:
         extra   headers that go out with every call as well
         Raises ConfigError if ``style`` is unknown or the token cannot be a header.
         """
-        if style != "auto" and style not in styles:
-            raise ConfigError([f"auth: unknown header style {style!r}; known: auto, {', '.join(styles)}"])
-        token = token.strip()
-        if not token or not token.isascii() or not token.isprintable():
+        self._styles = Styles(styles, style=style, memory=memory, extra=extra)
+        self._token = token.strip()
+        if not self._token or not self._token.isascii() or not self._token.isprintable():
             raise ConfigError(["auth.token: empty, or not a token (only printable ASCII can be sent)"])
-        self._made = {
-            name: {"Authorization": pattern.replace("{}", token), **(extra or {})} for name, pattern in styles.items()
-        }
-        self._names = [style] if style != "auto" else list(styles)
-        known = (memory or {}).get(STYLE)
-        self._worked = known in self._names
-        self._at = self._names.index(str(known)) if self._worked else 0
 
     @property
     def memory(self) -> Mapping[str, Any]:
         """The style that worked, once one did."""
-        return {STYLE: self._names[self._at]} if self._worked else {}
+        return self._styles.memory
 
     async def headers(self) -> Mapping[str, str]:
         """The headers in the style tried now."""
-        return self._made[self._names[self._at]]
+        return self._styles.headers(self._token)
 
-    async def refused(self, used: Mapping[str, str]) -> bool:
+    async def refused(self, used: Mapping[str, str], before: Collection[Mapping[str, str]] = ()) -> bool:  # noqa: ARG002
         """True once per further style while nothing ever worked."""
-        if used != self._made[self._names[self._at]]:
+        if used != self._styles.headers(self._token):
             return True  # another call moved on meanwhile
-        if self._worked:
-            return False
-        self._at = (self._at + 1) % len(self._names)
-        return self._at != 0
+        return self._styles.next()
 
     def accepted(self, used: Mapping[str, str]) -> None:
         """Remember the style that worked."""
-        if not self._worked and len(self._names) > 1:
-            self._at = next(i for i, name in enumerate(self._names) if self._made[name] == used)
-        self._worked = True
+        self._styles.worked(used, self._token)
 
 
 def make_auth(
@@ -109,14 +138,15 @@ def make_auth(
     memory: Mapping[str, Any] | None = None,
     extra: Mapping[str, str] | None = None,
 ) -> Auth:
-    """Credentials from a connection's ``auth`` table. Raises ConfigError for a kind that is not there yet.
+    """Credentials from an ``auth`` table of kind ``token``. Raises ConfigError for any other kind.
 
-    ``config`` has ``kind`` and, for tokens, ``token`` with ``reveal()``; the rest is as in `TokenAuth`.
+    ``config`` has ``kind`` and ``token`` with ``reveal()``; the rest is as in `TokenAuth`. Kinds that renew their
+    tokens are the business of `renewing.credentials`.
     """
     if config.kind != "token":
         raise ConfigError(
-            [f'auth.kind = "{config.kind}" comes with the next release'],
-            hint='until then use auth = { kind = "token", token = { env = "…" } }',
+            [f'auth.kind = "{config.kind}" cannot be used here'],
+            hint='use auth = { kind = "token", token = { env = "…" } }',
         )
     secret: SecretLike = config.token
     return TokenAuth(secret.reveal(), styles, style=style, memory=memory, extra=extra)

@@ -98,11 +98,25 @@ class ErrorTable:
 
     code_of    the vendor's error code in a body ("" if none); codes appear in messages
     disguised  whether a 2xx answer is an error all the same (an error code and no data, say)
+    status_of  (status, body) → the status the answer really has, where bodies name their own
+    wait_of    seconds a 429's body asks for, None if it names none
+    details    what a body says, in words that hold nothing of a record: they appear in messages
     """
 
     rows: tuple[ErrorRow, ...] = ()
     code_of: Callable[[Any], str] | None = None
     disguised: Callable[[Any], bool] | None = None
+    status_of: Callable[[int, Any], int] | None = None
+    wait_of: Callable[[Any], float | None] | None = None
+    details: Callable[[Any], str] | None = None
+
+    def status(self, status: int, body: Any) -> int:
+        """The status an answer really has."""
+        return status if self.status_of is None else self.status_of(status, body)
+
+    def wait_s(self, body: Any) -> float | None:
+        """How long a 429's body asks to wait."""
+        return None if self.wait_of is None else self.wait_of(body)
 
     def code(self, body: Any) -> str:
         """The vendor's error code in ``body``, short and harmless, or ""."""
@@ -118,6 +132,8 @@ class ErrorTable:
         row = next(row for row in (*self.rows, *COMMON) if row.fits(failure))
         code = f" (code {failure.code})" if failure.code else ""
         message = f"{failure.method} {failure.path}: {failure.status} {row.words or 'failed'}{code}"
+        if self.details is not None and (said := self.details(failure.body)):
+            message += f": {said}"
         if issubclass(row.error, NotFoundError):
             gone = row.error(message, status=failure.status, code=failure.code, told=row.told)
             gone.hint = row.hint

@@ -18,6 +18,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from secrets import token_hex
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -49,6 +50,8 @@ JITTER = 0.25
 NO_ANSWER_HINT = "check base_url and the network"
 TOO_MANY = 429
 FORBIDDEN = 403
+CREDENTIALS_TRIED_MAX = 4
+"""Header styles and renewed tokens tried for one call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,7 @@ class Http:
         query: Sequence[tuple[str, str]] = (),
         json: Any = None,
         form: Mapping[str, str] | None = None,
+        multipart: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         write: bool | None = None,
         repeat: bool | None = None,
@@ -154,14 +158,14 @@ class Http:
         """Make one call and return its answer.
 
         path     a template such as ``/site/leads/{id}``; ``params`` fill it, percent-quoted
-        json     sent as a JSON body; ``form`` as a form instead
+        json     sent as a JSON body; ``form`` as a form instead, ``multipart`` as multipart/form-data
         write    counts as a write (default: every method but GET)
         repeat   may be sent again after it may have been carried out (default: reads)
         lax      a 2xx body that is not JSON comes back as text instead of raising
         Raises the VendorError its error table names; RejectedError for an empty path parameter.
         """
         is_write = method != "GET" if write is None else write
-        content, kind = _content(json, form)
+        content, kind = content_of(json=json, form=form, multipart=multipart)
         call = _Call(
             method=method,
             path=path,
@@ -206,28 +210,29 @@ class Http:
         return min(BACKOFF_MAX_S, growing) * spread
 
     async def _authorised(self, call: _Call) -> Answer:
-        """One try; credentials that are refused and can be changed get one more at once (it was not carried out)."""
-        used = await self._auth.headers()
-        try:
-            answer = await self._attempt(call, used)
-        except AuthError as error:
-            # A 403 is about rights, not about who we are: other credentials would not help.
-            if error.status == FORBIDDEN or not await self._auth.refused(used):
-                raise
+        """One try; credentials that are refused and can be changed get another at once (it was not carried out)."""
+        before: list[Mapping[str, str]] = []
+        for left in reversed(range(CREDENTIALS_TRIED_MAX)):
             used = await self._auth.headers()
             try:
                 answer = await self._attempt(call, used)
-            except AuthError:
-                await self._auth.refused(used)
-                raise
-        self._auth.accepted(used)
-        return answer
+            except AuthError as error:
+                # A 403 is about rights, not about who we are: other credentials would not help.
+                if error.status == FORBIDDEN or not left or not await self._auth.refused(used, before):
+                    raise
+                before.append(used)
+            else:
+                self._auth.accepted(used)
+                return answer
+        raise AssertionError
 
     async def _attempt(self, call: _Call, credentials: Mapping[str, str]) -> Answer:
         async with self._budget.slot(call.method, call.path) as slot:
             raw = await self._exchange(call, credentials)
-            self._learn(call, raw, slot)
-        return self._understand(call, raw)
+            data = parse(raw.body)
+            status = self._errors.status(raw.status, None if is_broken(data) else data)
+            self._learn(call, raw, status, data, slot)
+        return self._understand(call, raw, status, data)
 
     async def _exchange(self, call: _Call, credentials: Mapping[str, str]) -> _Raw:
         """Send and receive. Raises TransientError, UnreadableError for a body over the limit."""
@@ -277,28 +282,26 @@ class Http:
                 raise UnreadableError(message, status=response.status_code)
         return bytes(chunks)
 
-    def _learn(self, call: _Call, raw: _Raw, slot: Slot) -> None:
+    def _learn(self, call: _Call, raw: _Raw, status: int, data: Any, slot: Slot) -> None:
         """Let the budget know what the headers say. Raises RateLimitedError on a 429."""
-        limits = self._budget.read_limits(raw.headers, raw.status)
+        limits = self._budget.read_limits(raw.headers, status)
         slot.told(limits)
-        if raw.status == TOO_MANY:
+        if status == TOO_MANY:
             told_s = _retry_after(raw.headers)
             reset_s = limits.reset_in_s if limits is not None else None
-            wait_s = next((s for s in (told_s, reset_s) if s is not None), self._budget.per_s)
+            body_s = self._errors.wait_s(None if is_broken(data) else data)
+            wait_s = next((s for s in (told_s, reset_s, body_s) if s is not None), self._budget.per_s)
             slot.refused(wait_s)
             message = f"{call.method} {call.path}: 429 too many requests"
             raise RateLimitedError(message, retry_after_s=wait_s)
 
-    def _understand(self, call: _Call, raw: _Raw) -> Answer:
+    def _understand(self, call: _Call, raw: _Raw, status: int, data: Any) -> Answer:
         """The answer, or the error it stands for."""
-        data = parse(raw.body)
-        unparsed = data is _BROKEN
+        unparsed = is_broken(data)
         shown = None if unparsed else data
-        if not self._errors.is_success(raw.status, shown):
+        if not self._errors.is_success(status, shown):
             code = self._errors.code(shown)
-            raise self._errors.translate(
-                Failure(call.method, call.path, raw.status, call.write, code, shown, raw.headers)
-            )
+            raise self._errors.translate(Failure(call.method, call.path, status, call.write, code, shown, raw.headers))
         if unparsed:
             if _is_html(raw):
                 raise self._broken(call, raw, "answered HTML, not JSON")
@@ -337,6 +340,11 @@ def parse(body: bytes) -> Any:
         return _BROKEN
 
 
+def is_broken(data: Any) -> bool:
+    """Whether `parse` found no JSON."""
+    return data is _BROKEN
+
+
 def digest(payload: Any, without: frozenset[str] = frozenset()) -> bytes:
     """16 bytes over a payload whose key order does not matter; top-level keys in ``without`` are left out."""
     if without and isinstance(payload, Mapping):
@@ -348,12 +356,27 @@ def digest(payload: Any, without: frozenset[str] = frozenset()) -> bytes:
     return blake2b(encoded, digest_size=16).digest()
 
 
-def _content(json: Any, form: Mapping[str, str] | None) -> tuple[bytes, dict[str, str]]:
+def content_of(
+    *, json: Any = None, form: Mapping[str, str] | None = None, multipart: Mapping[str, str] | None = None
+) -> tuple[bytes, dict[str, str]]:
+    """A body, from the one that is given, and the header that says what it is."""
+    if multipart is not None:
+        return _multipart(multipart)
     if form is not None:
         return urlencode(form).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
     if json is not None:
         return orjson.dumps(json), {"Content-Type": "application/json"}
     return b"", {}
+
+
+def _multipart(fields: Mapping[str, str]) -> tuple[bytes, dict[str, str]]:
+    boundary = token_hex(16)  # random, so that no value can hold it
+    parts = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{quote(name)}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    )
+    content = "".join((*parts, f"--{boundary}--\r\n")).encode(errors="replace")
+    return content, {"Content-Type": f"multipart/form-data; boundary={boundary}"}
 
 
 def _again(error: BaseException, *, repeat: bool) -> bool:

@@ -1,6 +1,7 @@
 """`syncd config`: check, example, show, as a person or a script sees them."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -77,8 +78,9 @@ def test_the_example_starts_a_config(run, monkeypatch):
     code, out, err = run("config", "example")
     assert (code, err) == (0, "")
     Path("mine.toml").write_text(out, encoding="utf-8")
-    monkeypatch.setenv("CINC_TOKEN", "a")
-    monkeypatch.setenv("CHIME_TOKEN", "b")
+    for name in re.findall(r"(?m)^auth = .*", out):
+        for variable in re.findall(r'env = "(\w+)"', name):
+            monkeypatch.setenv(variable, "a")
     assert run("config", "check", "--config", "mine.toml")[0] == 0
 
 

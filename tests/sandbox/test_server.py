@@ -14,10 +14,11 @@ from typing import Any
 import httpx
 import pytest
 
-from syncd.cli.sandbox import make_sandboxes
+from syncd.cli.sandbox import DEFAULT_VENDORS, make_sandboxes
 from syncd.domain.errors import UsageError
 from syncd.sandbox.faults import Fault, always
-from syncd.sandbox.server import serve
+from syncd.sandbox.server import UNHURRIED, Served, serve
+from syncd.settings.load import parse
 from tests.sandbox.toy import ToyVendor
 from tests.vendors.clocks import SkippingClock
 
@@ -143,10 +144,49 @@ async def test_the_config_it_prints_is_one(tmp_path: Path):
         assert tomllib.loads(served.config())["connections"]["two"]["auth"]["token"] == {"env": "SYNCD_SANDBOX_TOKEN"}
 
 
+def _served(**options: Any) -> Served:
+    """All five as if they ran."""
+    sandboxes = make_sandboxes(list(DEFAULT_VENDORS), people=2, seed=1, **options)
+    return Served(sandboxes, {name: f"http://127.0.0.1:1{there.prefix}" for name, there in sandboxes.items()}, "")
+
+
+def test_the_config_of_all_five_is_complete(tmp_path: Path):
+    """It is taken as it is: each vendor's own keys are there, those MyCRM demands too, and a way to log in."""
+    (tmp_path / "token").write_text("sandbox-token")
+    served = _served()
+    settings = parse(served.config(tmp_path / "token"))
+    assert list(settings.connections) == list(DEFAULT_VENDORS) == settings.sync.order
+    raw = tomllib.loads(served.config(tmp_path / "token"))["connections"]
+    for name, there in served.sandboxes.items():
+        assert raw[name].items() >= {**there.config(), "base_url": served.urls[name]}.items()
+        assert raw[name]["auth"]["token"] == {"file": str(tmp_path / "token")}
+    assert raw["mycrm"]["create_defaults"]["preference"]["types"]
+    assert max(map(len, served.config().splitlines())) < 100
+
+
+def test_the_config_tells_what_no_vendor_tells():
+    """Where nothing is limited it says so, else syncd crawls; not where limits are told; one limit is for all."""
+    rates = {name: own.get("rate") for name, own in tomllib.loads(_served().config())["connections"].items()}
+    assert rates == {"cinc": None, "chime": None, "mycrm": UNHURRIED, "rechat": UNHURRIED, "epixel": UNHURRIED}
+    limited = tomllib.loads(_served(rate_limit="50/10s").config())["connections"]
+    assert {own["rate"] for own in limited.values()} == {"50/10s"}
+
+
+def test_more_keys_come_into_the_connections_they_are_for(tmp_path: Path):
+    """Nested ones too, and what is appended to the config stays in the last connection."""
+    more = {"epixel": {"stages": {"closed": "converted"}, "guard": {"share": 1.0, "creates": 7}}}
+    config = f'{_served().config(tmp_path / "token", more)}region = "CA"\n'
+    epixel = tomllib.loads(config)["connections"]["epixel"]
+    assert epixel["stages"] == {"closed": "converted"}
+    assert epixel["guard"] == {"share": 1.0, "creates": 7}
+    assert epixel["region"] == "CA"
+    assert "guard" not in tomllib.loads(config)["connections"]["rechat"]
+
+
 def test_unknown_vendors_and_rates_are_usage_errors():
     """What was typed wrongly is said, with what there is."""
     with pytest.raises(UsageError) as caught:
-        make_sandboxes(["epixel"], people=1, seed=1)
+        make_sandboxes(["hubspot"], people=1, seed=1)
     assert "cinc" in caught.value.hint
     with pytest.raises(UsageError):
         make_sandboxes(["cinc"], people=1, seed=1, rate_limit="many")

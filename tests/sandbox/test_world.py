@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import islice
 from typing import Any
 
 import phonenumbers
 import pytest
 
-from syncd.sandbox import names
+from syncd.cli.sandbox import DEFAULT_VENDORS
+from syncd.sandbox import SANDBOXES, names
+from syncd.sandbox.base import SandboxVendor
 from syncd.sandbox.data import LONG_NOTE_CHARS, PHONE_FORMATS, People, spell
 from syncd.sandbox.world import Population, populate
 from tests.sandbox.toy import ToyVendor
@@ -123,3 +126,67 @@ def test_the_same_seed_makes_the_same_world():
         populate(sandboxes, 60, seed=9)
         worlds.append({name: [sandbox.shows(lead) for lead in sandbox.ids()] for name, sandbox in sandboxes.items()})
     assert worlds[0] == worlds[1]
+
+
+@pytest.fixture(scope="module")
+def five() -> tuple[dict[str, SandboxVendor], Population]:
+    """One account at every vendor, with 300 people."""
+    sandboxes = {name: SANDBOXES[name](VirtualClock()) for name in DEFAULT_VENDORS}
+    return sandboxes, populate(sandboxes, 300, seed=1)
+
+
+def test_two_accounts_keep_the_people_they_always_had():
+    """What five need changes nothing for two: the same number of leads, labels and notes."""
+    sandboxes = {name: SANDBOXES[name](VirtualClock()) for name in ("cinc", "chime")}
+    populate(sandboxes, 300, seed=1)
+    counts = {
+        name: (len(shown), sum(len(one["labels"]) for one in shown), sum(len(one["notes"]) for one in shown))
+        for name, there in sandboxes.items()
+        for shown in [[there.shows(lead) for lead in there.ids()]]
+    }
+    assert counts == {"cinc": (189, 211, 133), "chime": (221, 250, 189)}
+
+
+def test_people_are_spread_over_all_five(five: tuple[dict[str, SandboxVendor], Population]):
+    """Every vendor has its share, four in ten people are in two to five of them, of every kind and in every number."""
+    sandboxes, population = five
+    leads = {name: len(there.ids()) for name, there in sandboxes.items()}
+    assert min(leads.values()) > 0.8 * max(leads.values())
+    homes = Counter(len(placed.leads) for placed in population.placed)
+    assert set(homes) == {1, 2, 3, 4, 5}
+    assert 0.33 <= 1 - homes[1] / 300 <= 0.47
+    kinds = Counter(placed.kind for placed in population.placed)
+    assert min(kinds[kind] for kind in ("same", "labels", "conflict", "namesake")) >= 8
+    pairs = {frozenset((one, two)) for placed in population.placed for one in placed.leads for two in placed.leads}
+    assert len(pairs) == 5 + 10, "somebody is in every two of them"
+
+
+def test_agents_work_at_every_vendor_under_one_address(five: tuple[dict[str, SandboxVendor], Population]):
+    """An agent has an account everywhere, and at every vendor most leads have one."""
+    sandboxes, population = five
+    assert len(population.agents) == 10
+    for name, there in sandboxes.items():
+        known = {ids[name] for _, ids in population.agents}
+        assert len(known) == 10
+        assigned = [there.shows(lead)["assignments"].get("primary") for lead in there.ids()]
+        assert sum(agent in known for agent in assigned) > 0.6 * len(assigned)
+    assert list(dict(population.agents[0][1])) == list(DEFAULT_VENDORS)
+
+
+def test_everybody_can_be_called_and_written_to(five: tuple[dict[str, SandboxVendor], Population]):
+    """Everywhere each lead shows a valid number and an address of its own; there are notes, labels where possible."""
+    sandboxes, _ = five
+    labels, notes = Counter[str](), Counter[str]()
+    for name, there in sandboxes.items():
+        emails = set()
+        for lead in there.ids():
+            shown = there.shows(lead)
+            emails.add(shown["email"].lower())
+            for text, _ in shown["phones"]:
+                assert phonenumbers.is_valid_number(phonenumbers.parse(text, "US")), name
+            assert shown["phones"]
+            labels[name] += len(shown.get("labels") or ())
+            notes[name] += len(shown["notes"])
+        assert len(emails) == len(there.ids())
+    assert {name for name, number in labels.items() if number} == {"cinc", "chime", "rechat"}
+    assert min(notes.values()) >= 20

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,11 +63,18 @@ class Town:
             out, err = process.communicate(timeout=TIMEOUT_S)
             return Done(process.returncode, out, err)
 
+    def started_with_input(self, *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
+        """A command at work that may be typed to."""
+        return self.started(*arguments, stdin=subprocess.PIPE)
+
     @contextmanager
-    def started(self, *arguments: str, config: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+    def started(
+        self, *arguments: str, config: Path | None = None, stdin: int | None = None
+    ) -> Iterator[subprocess.Popen[str]]:
         """A command at work; killed if it still is in the end."""
         process = subprocess.Popen(
             [sys.executable, "-m", "syncd.cli.main", "--config", str(config or self.config), *arguments],
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -97,7 +104,7 @@ def standing(folder: Path, database_url: str, schema: str = "syncd") -> Iterator
         "cinc": SANDBOXES["cinc"](clock, **PACE["cinc"]),
         "chime": SANDBOXES["chime"](clock, **PACE["chime"]),
     }
-    with _serving(sandboxes) as served:
+    with serving(sandboxes) as served:
         token = folder / "token"
         token.write_text(next(iter(sandboxes.values())).token)
         config = folder / "syncd.toml"
@@ -110,7 +117,8 @@ PACE: Mapping[str, Kept] = {"cinc": {}, "chime": {"lag_s": 0.2}}
 
 
 @contextmanager
-def _serving(sandboxes: Mapping[str, SandboxVendor]) -> Iterator[Served]:
+def serving(sandboxes: Mapping[str, SandboxVendor]) -> Iterator[Served]:
+    """Sandboxes on loopback ports, served from a thread."""
     ready: list[Served] = []
     failed: list[BaseException] = []
     listening, over = threading.Event(), asyncio.Event()

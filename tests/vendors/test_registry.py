@@ -8,15 +8,25 @@ from typing import Any
 
 import pytest
 
-from syncd.domain.errors import ConfigError
+from syncd.domain.errors import AuthError, ConfigError
 from syncd.ports.vendor import Capabilities
 from syncd.settings.connections import VENDORS as CONNECTIONS
 from syncd.settings.values import Secret
-from syncd.vendors.registry import VENDORS, Deps, capabilities, make, vendor
+from syncd.vendors.registry import VENDORS, Deps, capabilities, login, make, vendor
 from tests.vendors.clocks import VirtualClock
 
 TOKEN: Any = {"kind": "token", "token": Secret.literal("a-token")}
+MORE: Any = {
+    "rechat": {"brand": "497c9108-1031-4885-9043-5baaf215aed7", "create_via": "contacts"},
+    "epixel": {"base_url": "http://127.0.0.1:1/api/v1"},
+}
+"""What a vendor insists on beside credentials."""
 OAUTH2: Any = {"kind": "oauth2", "client_id": "c", "client_secret": Secret.literal("s")}
+
+
+def sample(name: str, auth: Any) -> Any:
+    """A connection of a vendor."""
+    return CONNECTIONS[name].model_validate({"name": "mine", "auth": auth, **MORE.get(name, {})})
 
 
 def test_every_vendor_of_the_config_has_an_adapter():
@@ -27,7 +37,7 @@ def test_every_vendor_of_the_config_has_an_adapter():
 @pytest.mark.parametrize("name", list(VENDORS))
 async def test_an_adapter_is_made_without_a_call(name: str):
     """An adapter knows its name, its lenses and its capabilities before anybody is asked."""
-    connection = CONNECTIONS[name](name="mine", auth=TOKEN)
+    connection = sample(name, TOKEN)
     adapter = make(connection, Deps(clock=VirtualClock()))
     assert (adapter.name, adapter.vendor) == ("mine", name)
     assert adapter.capabilities == capabilities(connection)
@@ -37,13 +47,20 @@ async def test_an_adapter_is_made_without_a_call(name: str):
     await adapter.aclose()
 
 
+@pytest.mark.parametrize("name", ["cinc", "chime"])
+async def test_oauth2_without_a_login_says_which_command_to_type(name: str):
+    """Nobody is called: there is nothing to call with."""
+    adapter = make(sample(name, OAUTH2), Deps(clock=VirtualClock()))
+    with pytest.raises(AuthError, match="nobody logged in yet"):
+        await adapter.check()
+    assert dict(adapter.requests) == {"read": 0, "write": 0}
+    await adapter.aclose()
+
+
 @pytest.mark.parametrize("name", list(VENDORS))
-def test_oauth2_says_that_it_comes_later(name: str):
-    """Parsed already, but using it is a ConfigError with what to do instead."""
-    with pytest.raises(ConfigError) as caught:
-        make(CONNECTIONS[name](name="mine", auth=OAUTH2), Deps(clock=VirtualClock()))
-    assert "next release" in str(caught.value)
-    assert "token" in caught.value.hint
+def test_a_fixed_token_needs_no_login(name: str):
+    """Every vendor takes a token as it is, and says so."""
+    assert login(sample(name, TOKEN)) is None
 
 
 def test_an_unknown_vendor_is_a_config_error():

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from syncd.ports.clock import Clock
 from syncd.sandbox.base import Reply, Rows, SandboxVendor
+from syncd.sandbox.chime.oauth import OauthApi
 from syncd.sandbox.chime.state import (
     FIRST_ID,
     LEAD_STEP,
@@ -39,8 +40,8 @@ class Account(SandboxVendor, ABC):
     ``scroll``, ``ignore_filters``, ``ignore_sort``; answers ``create_answer`` (object, number, string, wrapped,
     unquoted), ``put_answer`` (object, string, empty), ``note_answer`` (object, number, string, empty),
     ``empty_errors``; time ``lag_s``, ``limit``, ``reset_style`` (ms, epoch_s, epoch_ms); credentials
-    ``strict_style``, ``bearer_only``; store ``dedupe_on_create``, ``reformat_phones``, ``empty_tags`` (clear, keep,
-    refuse), ``merge_inquiry``, ``stages``, ``custom_roles``.
+    ``strict_style``, ``bearer_only``, and those of `OauthApi`; store ``dedupe_on_create``, ``reformat_phones``,
+    ``empty_tags`` (clear, keep, refuse), ``merge_inquiry``, ``stages``, ``custom_roles``; rights ``distribution``.
     """
 
     name = "chime"
@@ -67,11 +68,19 @@ class Account(SandboxVendor, ABC):
         "merge_inquiry": False,
         "stages": STAGES,
         "custom_roles": ("Assistant", "Transaction Coordinator"),
+        "distribution": True,
+        "token_life_s": 7200,
+        "rotation": True,
+        "revoked": False,
+        "redirect_uri": "",
+        "oauth_answer": "plain",
+        "client_auth": "any",
     }
 
     def __init__(self, clock: Clock, **switches: Any) -> None:
         """An account without leads or members."""
         super().__init__(clock, **switches)
+        self.oauth = OauthApi(clock, self.switches)
         self._numbers = 0
         self.leads: dict[int, Lead] = {}
         self.notes: dict[int, Note] = {}

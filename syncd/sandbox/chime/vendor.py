@@ -9,7 +9,9 @@ from typing import Any
 from syncd.sandbox.base import Ask, Reply, Route
 from syncd.sandbox.chime.leads import PAGE_MAX, LeadApi
 from syncd.sandbox.chime.notes import NoteApi
+from syncd.sandbox.chime.oauth import CONSENT, TOKEN
 from syncd.sandbox.chime.people import People
+from syncd.sandbox.chime.routing import RoutingApi
 from syncd.sandbox.chime.state import Member
 
 WINDOW_S = 60.0
@@ -17,7 +19,7 @@ MEDIA_REFUSED = frozenset({"/v1.0/team-features/lead-ponds", "/v1.0/customFields
 """Without a content type these answer 415, all others 400 (quirk 13)."""
 
 
-class ChimeSandbox(People, LeadApi, NoteApi):
+class ChimeSandbox(People, LeadApi, NoteApi, RoutingApi):
     """A simulated Chime account; switches are listed at `Account`."""
 
     def routes(self) -> Sequence[Route]:
@@ -47,12 +49,20 @@ class ChimeSandbox(People, LeadApi, NoteApi):
             Route("GET", "/v1.0/members/{email}", self.get_member),
             Route("GET", "/v1.0/me", self.get_me),
             Route("GET", "/v1.0/teamFeatures/listTag", self.list_tags),
-            Route("GET", "/v1.0/team-features/lead-ponds", self.list_ponds),
+            *self.routing_routes(),
+            Route("GET", CONSENT, self._consent),
+            Route("POST", TOKEN, self._token, write=False),
         ]
 
-    def rate(self, _ask: Ask) -> tuple[str, int, float] | None:
-        """One window for everything."""
-        return "", int(self.switches["limit"]), WINDOW_S
+    def _consent(self, ask: Ask) -> Reply:
+        return self.oauth.consent(ask)
+
+    def _token(self, ask: Ask) -> Reply:
+        return self.oauth.token(ask)
+
+    def rate(self, ask: Ask) -> tuple[str, int, float] | None:
+        """One window for everything but logging in."""
+        return None if ask.template in {CONSENT, TOKEN} else ("", int(self.switches["limit"]), WINDOW_S)
 
     def rate_headers(self, limit: int, remaining: int, reset_in_s: float) -> dict[str, str]:
         """The window, its end in one of the three ways it is documented (quirk 11)."""
@@ -74,16 +84,21 @@ class ChimeSandbox(People, LeadApi, NoteApi):
 
     def admit(self, ask: Ask) -> Reply | None:
         """Every call, GET and DELETE too, names the content type and a known token."""
+        if ask.template in {CONSENT, TOKEN}:
+            return None
         if not ask.headers.get("content-type", "").startswith("application/json"):
             if ask.template in MEDIA_REFUSED:
                 return Reply(None, 415)
             return self.refuse(400, 20001, "Content-Type is required")
         style, _, token = ask.headers.get("authorization", "").partition(" ")
-        if token.strip() != self.token or style.lower() not in {"token", "bearer"}:
+        style, token = style.lower(), token.strip()
+        if style not in {"token", "bearer"} or not (token == self.token or self.oauth.knows(token)):
             return self._unknown_token()
-        if self.switches["strict_style"] and style.lower() == "bearer":
-            return self.refuse(400, 200058, "User in token does not exist")
-        if self.switches["bearer_only"] and style.lower() == "token":
+        # API keys are particular about their style; OAuth tokens go in either.
+        wrong = (self.switches["strict_style"] and style == "bearer") or (
+            self.switches["bearer_only"] and style == "token"
+        )
+        if wrong and token == self.token:
             return self.refuse(400, 200058, "User in token does not exist")
         return None
 
@@ -137,10 +152,6 @@ class ChimeSandbox(People, LeadApi, NoteApi):
     def list_tags(self, _ask: Ask) -> Reply:
         """``GET /v1.0/teamFeatures/listTag``: definitions have no lead."""
         return Reply([{"tagId": tag.id, "tagName": tag.name, "leadId": 0} for tag in self.tags.values()])
-
-    def list_ponds(self, _ask: Ask) -> Reply:
-        """``GET /v1.0/team-features/lead-ponds``."""
-        return Reply([{"id": 77, "pondName": "Shared pond", "pondOwnerId": -1, "agentIds": []}])
 
     def _unknown_token(self) -> Reply:
         if self.lofty:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from syncd.ports.clock import Clock
 from syncd.sandbox.base import Ask, Handler, Reply, Route, Rows
 from syncd.sandbox.cinc.app import CincApp
+from syncd.sandbox.cinc.oauth import AUTHORIZE, TOKEN, IntegratorApi
 from syncd.sandbox.cinc.search import PAGING, tests
 from syncd.sandbox.cinc.site import STAGES, Label, Note, RefusedError, Site
 
@@ -43,6 +44,10 @@ class CincSandbox(CincApp):
         "answer_id": "id",  # id | lead ({"lead": {"id": …}})
         "note_times": True,  # False: listed notes carry updated_date only once they were edited
         "stages": (),  # further names of the pipeline
+        "token_life_s": 3600,  # OAuth: see oauth.py
+        "rotation": True,
+        "revoked": False,
+        "consent": "given",
     }
 
     def __init__(self, clock: Clock, **switches: Any) -> None:
@@ -57,6 +62,7 @@ class CincSandbox(CincApp):
             replaces=bool(self.switches["update_replaces"]),
         )
         self._nexts: dict[str, tuple[int, str]] = {}
+        self.oauth = IntegratorApi(clock, self.switches)
         broker = self.add_agent("broker@sandbox.example.com", "Sandy", "Broker")
         self.site.agents[broker]["roles"] = ["broker", "agent"]
 
@@ -77,6 +83,8 @@ class CincSandbox(CincApp):
             Route("GET", "/site/leads/{id}/notes", self._notes),
             Route("POST", "/site/leads/{id}/labels/apply", self._guarded(self._apply)),
             Route("POST", "/site/leads/{id}/labels/remove", self._guarded(self._remove)),
+            Route("GET", AUTHORIZE, self._authorize),
+            Route("POST", TOKEN, self._token, write=False),
         ]
 
     def forget_pages(self) -> None:
@@ -85,16 +93,26 @@ class CincSandbox(CincApp):
 
     # Credentials and limits.
 
+    def _authorize(self, ask: Ask) -> Reply:
+        return self.oauth.authorize(ask)
+
+    def _token(self, ask: Ask) -> Reply:
+        return self.oauth.token(ask)
+
     def admit(self, ask: Ask) -> Reply | None:
         """401 without a known token in an accepted style, 403 without the scope."""
-        styles = {"bearer": [f"Bearer {self.token}"], "bare": [self.token]}
-        styles["both"] = styles["bearer"] + styles["bare"]
-        if ask.headers.get("authorization") not in styles[self.switches["auth"]]:
+        if ask.template in {AUTHORIZE, TOKEN}:
+            return None
+        style, _, token = ask.headers.get("authorization", "").rpartition(" ")
+        if style not in {"both": ("Bearer", ""), "bearer": ("Bearer",), "bare": ("",)}[self.switches["auth"]]:
+            return Reply({"message": "Unauthorized"}, 401)
+        scopes = self.switches["scopes"] if token == self.token else self.oauth.desk.scopes(token)
+        if scopes is None:
             return Reply({"message": "Unauthorized"}, 401)
         scope = "api:read"
         if ask.method == "POST":
             scope = "api:create" if ask.template in {"/site/leads", "/site/leads/labels"} else "api:update"
-        return None if scope in self.switches["scopes"] else Reply({"message": "Forbidden"}, 403)
+        return None if scope in scopes else Reply({"message": "Forbidden"}, 403)
 
     def rate(self, ask: Ask) -> tuple[str, int, float] | None:
         """One window of 20 s per endpoint."""

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from syncd.domain.errors import ConfigError
 from syncd.domain.guard import Limits
 from syncd.settings.values import (
     Blank,
     Direction,
+    ExactUrl,
     FieldName,
     FieldOrNotes,
     Model,
     Secret,
     StageName,
-    Url,
     as_blanks,
     as_words,
     flat_fields,
@@ -37,15 +36,20 @@ class TokenAuth(Model):
 
 
 class OAuth2Auth(Model):
-    """Tokens that are refreshed. Parsed and checked already; using it comes with the next release."""
+    """Tokens that a person consents to once and that are renewed from then on."""
 
-    kind: Literal["oauth2"] = Field(description="OAuth2 with refresh tokens")
-    client_id: str = Field(description="of the registered application")
+    kind: Literal["oauth2"] = Field(default="oauth2", description="OAuth2; `syncd auth login NAME` logs in")
+    client_id: str = Field(min_length=1, description="of the registered application")
     client_secret: Secret = Field(description="of the registered application")
-    refresh_token: Secret | None = Field(default=None, description="left out before the first `syncd auth login`")
-    token_url: Url | None = Field(default=None, description="where tokens are exchanged and refreshed")
-    auth_url: Url | None = Field(default=None, description="where a person consents")
-    redirect_uri: Url | None = Field(default=None, description="as registered with the vendor")
+    refresh_token: Secret | None = Field(
+        default=None, description="one to start with, if there is one; renewed tokens are kept in the database"
+    )
+    token_url: ExactUrl | None = Field(default=None, description="where tokens are exchanged and refreshed")
+    auth_url: ExactUrl | None = Field(default=None, description="where a person consents")
+    redirect_uri: ExactUrl | None = Field(
+        default=None,
+        description="as registered with the vendor; at a loopback address `syncd auth login` waits there itself",
+    )
 
 
 class Archive(Model):
@@ -96,6 +100,12 @@ class BaseConnection(Model):
 
     default_directions: ClassVar[Mapping[str, Direction]] = {}
     """Directions of this vendor's fields where the config says nothing."""
+
+    further_base_urls: ClassVar[frozenset[str]] = frozenset()
+    """Addresses that are the vendor's own beside the default of ``base_url``."""
+
+    sample: ClassVar[Mapping[str, str]] = {}
+    """What this vendor insists on beside credentials, for describing it without a config."""
 
     name: str = Field(default="", exclude=True)
     """The connection's key in the config; not a key of its own."""
@@ -151,13 +161,3 @@ class BaseConnection(Model):
     def direction(self, field: str) -> Direction:
         """Which way a canonical field (or ``notes``) flows between this connection and the lead."""
         return self.fields.get(field) or self.default_directions.get(field, "both")
-
-    def token_auth(self) -> Any:
-        """The token credentials. Raises ConfigError for kinds that cannot be used yet."""
-        auth = getattr(self, "auth", None)
-        if isinstance(auth, TokenAuth):
-            return auth
-        raise ConfigError(
-            [f'connections.{self.name}.auth: kind = "oauth2" comes with the next release'],
-            hint='use auth = { kind = "token", token = { env = "…" } } until then',
-        )

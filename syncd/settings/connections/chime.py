@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, model_validator
 
@@ -27,7 +27,7 @@ class ChimeOAuth2Auth(OAuth2Auth):
 
     access_token: Secret | None = Field(default=None, description="a token to start with")
     grant: Literal["refresh_token", "client_credentials"] = Field(default="refresh_token", description="which grant")
-    customer_key: Secret | None = Field(default=None, description="for grant client_credentials")
+    customer_key: Secret | None = Field(default=None, description="of the account, for grant client_credentials")
     client_auth: Literal["body", "basic"] = Field(default="body", description="where client id and secret travel")
     vendor_key: Secret | None = Field(default=None, description="sent as header vendorKey")
 
@@ -55,6 +55,8 @@ class CreateDefaults(Model):
 
 class ChimeConnection(BaseConnection):
     """One Chime (Lofty) account (vendors/chime.md)."""
+
+    further_base_urls: ClassVar[frozenset[str]] = frozenset({"https://api.lofty.com"})
 
     vendor: Literal["chime"] = "chime"
     dialect: Literal["chime", "lofty"] = Field(default="chime", description="which age of the API the account speaks")
@@ -105,8 +107,3 @@ class ChimeConnection(BaseConnection):
         if isinstance(data, Mapping) and data.get("dialect") == "lofty" and "base_url" not in data:
             return {**data, "base_url": "https://api.lofty.com"}
         return data
-
-    def token_auth(self) -> ChimeTokenAuth:
-        """The token credentials. Raises ConfigError for kinds that cannot be used yet."""
-        auth: ChimeTokenAuth = super().token_auth()
-        return auth

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Discriminator, Field
 
 from syncd.settings.connections.base import BaseConnection, OAuth2Auth, TokenAuth
-from syncd.settings.values import Direction, Duration, Rate, RateLimit, Url
+from syncd.settings.values import Direction, Duration, ExactUrl, Rate, RateLimit, Url
 
 
 class CincTokenAuth(TokenAuth):
@@ -23,10 +23,10 @@ class CincTokenAuth(TokenAuth):
 class CincOAuth2Auth(OAuth2Auth):
     """vendors/cinc.md §2, kind ``oauth2``."""
 
-    token_url: Url | None = Field(
+    token_url: ExactUrl = Field(
         default="https://authv2.cincapi.com/integrator/token", description="where tokens are exchanged and refreshed"
     )
-    auth_url: Url | None = Field(
+    auth_url: ExactUrl = Field(
         default="https://authv2.cincapi.com/integrator/authorize", description="where a person consents"
     )
     scope: str = Field(default="api:read api:create api:update api:event", description="scopes asked for")
@@ -55,8 +55,3 @@ class CincConnection(BaseConnection):
         description="your own fields, by one name everywhere: name = path in CINC's lead",
         examples=[{"status": "info.status"}],
     )
-
-    def token_auth(self) -> CincTokenAuth:
-        """The token credentials. Raises ConfigError for kinds that cannot be used yet."""
-        auth: CincTokenAuth = super().token_auth()
-        return auth

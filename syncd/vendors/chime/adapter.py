@@ -33,6 +33,7 @@ from syncd.vendors.chime.notes import Notes, read_note
 from syncd.vendors.chime.pull import Puller
 from syncd.vendors.chime.recent import Recent
 from syncd.vendors.chime.roster import Roster, read_agent
+from syncd.vendors.chime.routing import Routing
 from syncd.vendors.chime.values import identity, plain
 from syncd.vendors.registry import Deps
 
@@ -61,6 +62,8 @@ class ChimeAdapter:
         self._notes = Notes(self._client, deps.clock, connection.logs, self.capabilities.create_lag_s)
         self._recent = Recent(deps.clock, self.capabilities.create_lag_s)
         self._pipelines: tuple[str, ...] | None = None
+        self.routing = Routing(self._client)
+        """A capability beyond the port (vendors/chime.md §9)."""
 
     @property
     def clock(self) -> VendorClock:

@@ -10,12 +10,13 @@ from typing import Any
 from syncd.domain.errors import AuthError, NotFoundError, RejectedError, TransientError
 from syncd.ports.clock import Clock
 from syncd.settings import ChimeConnection
-from syncd.vendors.auth import make_auth
 from syncd.vendors.budget import Budget, Limits, Rate
+from syncd.vendors.chime.login import login
 from syncd.vendors.chime.values import is_blank
 from syncd.vendors.failures import ErrorRow, ErrorTable, Failure
 from syncd.vendors.http import Http
 from syncd.vendors.registry import Deps
+from syncd.vendors.renewing import credentials
 
 LEADS = "/v1.0/leads"
 CHANGED = "/v1.0/leads/updateTime"
@@ -173,10 +174,12 @@ def make_client(connection: ChimeConnection, deps: Deps) -> Client:
     """The wire of one connection. Raises ConfigError for credentials that cannot be used."""
     auth = connection.auth
     key = auth.vendor_key.reveal() if auth.vendor_key is not None else ""
-    style = getattr(auth, "header_style", "auto")
+    # API keys go in either style, OAuth tokens as Bearer (vendors/chime.md §2).
+    style = auth.header_style if auth.kind == "token" else "bearer"
+    extra = {"vendorKey": key} if key else None
     http = Http(
         base_url=connection.base_url,
-        auth=make_auth(auth, STYLES, style=style, memory=deps.memory, extra={"vendorKey": key} if key else None),
+        auth=credentials(connection, deps, STYLES, login(connection), style=style, extra=extra),
         budget=Budget(deps.clock, connection.rate or SEED, "connection", limits_reader(deps.clock)),
         errors=ERRORS,
         clock=deps.clock,

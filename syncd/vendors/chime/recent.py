@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syncd.domain.errors import NotFoundError, TransientError
+from syncd.domain.errors import NotFoundError, NotYetError
 from syncd.ports.clock import Clock
 
 KEPT_MAX = 10_000
@@ -28,8 +28,8 @@ class Recent:
         at = self._born.get(name)
         return at is not None and self._clock.monotonic() - at < self._lag_s
 
-    def verdict(self, name: str, error: NotFoundError) -> NotFoundError | TransientError:
+    def verdict(self, name: str, error: NotFoundError) -> NotFoundError | NotYetError:
         """What a 404 on ``name`` means now."""
         if not self.fresh(name):
             return error
-        return TransientError(f"{error}; created a moment ago, not visible yet", status=error.status, code=error.code)
+        return NotYetError(f"{error}; created a moment ago, not visible yet", status=error.status, code=error.code)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from syncd.domain.errors import AuthError, RejectedError, UnreadableError
 from syncd.domain.normalize import text
 from syncd.ports.clock import Clock
-from syncd.vendors.auth import make_auth
 from syncd.vendors.budget import Budget, Limits, Rate, RateLike, ReadLimits
+from syncd.vendors.cinc.login import login
 from syncd.vendors.http import Answer, ErrorRow, ErrorTable, Http
+from syncd.vendors.renewing import credentials
 
 if TYPE_CHECKING:
     from syncd.settings import CincConnection
@@ -56,7 +57,7 @@ class Client:
     def __init__(self, connection: CincConnection, deps: Deps) -> None:
         """A client for ``connection``. Raises ConfigError for credentials that cannot be used."""
         seed: RateLike = connection.rate or LIMIT_SEED
-        auth = make_auth(connection.auth, STYLES, style=connection.auth.scheme, memory=deps.memory)
+        auth = credentials(connection, deps, STYLES, login(connection), style=connection.auth.scheme)
         self.http = Http(
             base_url=connection.base_url,
             auth=auth,

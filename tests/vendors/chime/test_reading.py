@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 
-from syncd.domain.errors import AuthError, ConfigError, NotFoundError, RejectedError, TransientError
-from syncd.vendors.chime.adapter import make
+from syncd.domain.errors import AuthError, NotFoundError, RejectedError, TransientError
 from syncd.vendors.chime.client import reset_in_s
-from syncd.vendors.registry import Deps
-from tests.vendors.chime.harness import StepClock, account, connection, scripted
+from tests.vendors.chime.harness import account, scripted
 
 DIALECTS = pytest.mark.parametrize("dialect", ["chime", "lofty"])
 EMPTY = (200, {"_metadata": {"total": 0}, "leads": []})
@@ -63,15 +61,6 @@ async def test_a_refused_style_is_an_auth_error():
     there = account(switches={"strict_style": True}, auth={"header_style": "bearer"})
     with pytest.raises(AuthError):
         await there.adapter.check()
-
-
-def test_oauth2_says_that_it_comes_later():
-    """The seam is there, the kind is not: a ConfigError, no crash."""
-    from syncd.settings import ChimeOAuth2Auth, Secret
-
-    auth = ChimeOAuth2Auth(kind="oauth2", client_id="x", client_secret=Secret.literal("y"))
-    with pytest.raises(ConfigError):
-        make(connection().model_copy(update={"auth": auth}), Deps(clock=StepClock()))
 
 
 @pytest.mark.parametrize(

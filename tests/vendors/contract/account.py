@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from syncd.domain import filled
 from syncd.domain.lead import Fields
 from syncd.domain.lens import Reading
 from syncd.ports.vendor import Adapter, Page, Remote
@@ -32,6 +33,10 @@ class Variant:
     options   further keys of the connection
     page      rows the vendor hands out at a time, for tests that need several pages
     odd_stage a word of this account that no canonical stage maps to, "" if there is none
+    note_method  HTTP method that writes a note; ``update_method`` one that updates a lead
+    unknown   an id of the right form that nobody has
+    timed     records tell when they were created
+    memory    what an earlier adapter of this account learned, for what is only learned by failing
     """
 
     id: str
@@ -40,6 +45,11 @@ class Variant:
     options: Mapping[str, Any] = field(default_factory=dict)
     page: int = 100
     odd_stage: str = ""
+    note_method: str = "POST"
+    update_method: str = "PUT"
+    unknown: str = "999999999999"
+    timed: bool = True
+    memory: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.id
@@ -59,7 +69,7 @@ def connect(
     vendor = VENDORS[needs.pop("vendor")]
     options: dict[str, Any] = {"name": "account", "base_url": url, **needs, **variant.options}
     options["auth"] = {"kind": "token", "token": Secret.literal(token), **options.get("auth", {})}
-    return make(vendor(**options), Deps(clock=clock, transport=transport, memory=memory or {}))
+    return make(vendor(**options), Deps(clock=clock, transport=transport, memory=memory or variant.memory))
 
 
 @dataclass
@@ -85,16 +95,22 @@ class Account:
         remote = await self.adapter.lead(lead)
         return remote, self.adapter.read_lead(remote)
 
-    async def fields(self, lead: str) -> dict[str, Any]:
-        """A lead's canonical fields."""
-        return dict((await self.read(lead))[1].fields)
+    async def fields(self, lead: str, *, wrote: Fields | None = None) -> dict[str, Any]:
+        """A lead's canonical fields. Defaults that filled the blanks of what we ``wrote`` are none of them."""
+        remote, reading = await self.read(lead)
+        if wrote is not None:
+            lenses = self.adapter.lenses
+            reading, _ = filled.blanked(lenses, remote.payload, reading, {}, filled.entries(lenses, wrote))
+        return dict(reading.fields)
 
     async def walk(self, cursor: str | None = None, *, full: bool = True) -> list[Page]:
         """All pages of a walk."""
         return [page async for page in self.adapter.leads(cursor, full=full)]
 
     async def person(self, **plain: Any) -> str:
-        """A person adds a lead, and it is visible."""
+        """A person adds a lead, and it is visible. Their new leads stand where this vendor's do."""
+        if plain.get("stage") == SandboxVendor.stage_words["new"]:
+            plain["stage"] = self.sandbox.stage_words["new"]
         lead = self.sandbox.add_person(**{"first_name": "Ada", "last_name": "Lovelace", **plain})
         await self.settle()
         return str(lead)

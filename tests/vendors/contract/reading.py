@@ -83,10 +83,13 @@ class ReadingContract:
         assert fields["last_name"] == "Hopper"
         assert fields["email"] == "grace@example.com"
         assert fields["phone"] == "+14155552671"
-        assert (fields["street"], fields["city"], fields["postal_code"]) == ("1 Navy Way", "Arlington", "22201")
-        assert fields["region"] == "VA"
+        address = {"street": "1 Navy Way", "city": "Arlington", "postal_code": "22201"}
+        carried = {name: value for name, value in address.items() if account.adapter.lenses.carries(name)}
+        assert {name: fields.get(name) for name in address} == {**dict.fromkeys(address), **carried}
+        assert fields["city"] == "Arlington"
+        assert fields.get("region") == ("VA" if account.adapter.lenses.carries("region") else None)
         assert fields["stage"] == "new"
-        assert fields["roles"] == frozenset({"buyer"})
+        assert fields.get("roles") == (frozenset({"buyer"}) if account.adapter.lenses.carries("roles") else None)
 
     async def test_an_unknown_stage_is_unmapped_not_guessed(self, account: Account):
         """A stage without translation is reported with its word and never becomes a canonical stage."""
@@ -146,7 +149,7 @@ class ReadingContract:
         lead = await account.person(**PERSON)
         account.sandbox.delete(lead)
         await account.clock.sleep(120)
-        for missing in (lead, "999999999999"):
+        for missing in (lead, account.variant.unknown):
             with pytest.raises(NotFoundError):
                 await account.adapter.lead(missing)
         assert lead not in {row.external_id for row in rows(await account.walk())}
@@ -178,6 +181,9 @@ class ReadingContract:
         await account.clock.sleep(5)
         lead = await account.person(first_name="Nameless", phones=[("2129876509", "cell")], email="n@example.com")
         found = await account.adapter.find_leads(since=since)
+        if not account.variant.timed:
+            assert not found.conclusive, "who tells no times cannot say that there are none"
+            return
         assert [row.external_id for row in found.rows] == [lead]
 
     async def test_agents_are_listed_with_their_addresses(self, account: Account):
@@ -186,6 +192,9 @@ class ReadingContract:
             account.sandbox.add_agent(f"Agent{n}@Example.com", f"A{n}", "Gent"): f"agent{n}@example.com"
             for n in range(30)
         }
+        if "agent list" in account.adapter.capabilities.not_carried:  # then agents are known by the leads they have
+            for agent in made:
+                account.sandbox.assign(await account.person(), "primary", agent)
         agents = {row.external_id: account.adapter.read_agent(row) for row in await account.adapter.agents()}
         assert {str(agent): agents[str(agent)].email for agent in made} == {str(a): e for a, e in made.items()}
         assert len(agents) == len(await account.adapter.agents())

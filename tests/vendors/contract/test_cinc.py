@@ -12,7 +12,7 @@ class TestCinc(VendorContract):
     """vendors/cinc.md."""
 
     variants = (
-        Variant("plain", "cinc", {"stages": (ODD,)}, page=500, odd_stage=ODD),
+        Variant("plain", "cinc", {"stages": (ODD,)}, page=500, odd_stage=ODD, update_method="POST"),
         Variant(
             "wrapped",
             "cinc",
@@ -30,6 +30,7 @@ class TestCinc(VendorContract):
             },
             page=40,
             odd_stage=ODD,
+            update_method="POST",
         ),
         Variant(
             "replacing",
@@ -48,5 +49,6 @@ class TestCinc(VendorContract):
             options={"update_style": "whole"},
             page=500,
             odd_stage=ODD,
+            update_method="POST",
         ),
     )

@@ -80,7 +80,7 @@ class WritingContract:
             pytest.skip("this vendor cannot show another value here")
         assert changed <= {name, *COMPANIONS.get(name, ()), *(account.adapter.lenses.by_field[name].fields)}
         await account.adapter.update_lead(lead, wanted, changed, present)
-        after = await account.fields(lead)
+        after = await account.fields(lead, wrote=wanted)
         assert {n: after.get(n) for n in changed} == {n: wanted.get(n) for n in changed}
         assert differing(before.fields, after) <= changed
         assert [text for _, text in account.sandbox.shows(lead)["notes"]] == ["Keep this note"]
@@ -93,7 +93,7 @@ class WritingContract:
         changed = frozenset(n for n in SCALARS if account.adapter.lenses.writable(n)
                             and wanted.get(n) != before.fields.get(n))  # fmt: skip
         await account.adapter.update_lead(lead, wanted, changed, present)
-        after = await account.fields(lead)
+        after = await account.fields(lead, wrote=wanted)
         assert {n: after.get(n) for n in changed} == {n: wanted.get(n) for n in changed}
         assert len(changed) >= 8
 
@@ -121,6 +121,8 @@ class WritingContract:
 
     async def test_labels_are_added_and_others_stay(self, account: Account):
         """Adding leaves what is there, also a label that a person added after our read."""
+        if not account.adapter.lenses.carries("labels"):
+            pytest.skip("no labels here")
         lead = await account.person(**PERSON)
         account.sandbox.add_label(lead, "Kept")
         present, _ = await account.read(lead)
@@ -134,6 +136,8 @@ class WritingContract:
 
     async def test_labels_are_removed_and_others_stay(self, account: Account):
         """Removing takes off only what was named; also if a person added one after our read; twice is once."""
+        if not account.adapter.lenses.carries("labels"):
+            pytest.skip("no labels here")
         lead = await account.person(**PERSON)
         for name in ("Kept", "Goes", "Goes too"):
             account.sandbox.add_label(lead, name)
@@ -146,6 +150,8 @@ class WritingContract:
 
     async def test_the_same_label_serves_two_leads(self, account: Account):
         """A label that exists already is used again, whatever the case and spaces of its name."""
+        if not account.adapter.lenses.carries("labels"):
+            pytest.skip("no labels here")
         first, second = await account.person(**PERSON), await account.person(first_name="B", email="b@example.com")
         for lead, name in ((first, "Hot Lead"), (second, "hot lead")):
             present, _ = await account.read(lead)
@@ -173,9 +179,9 @@ class WritingContract:
         roles = account.adapter.capabilities.unassign
         if not roles:
             pytest.skip("nothing can be unassigned")
-        agent = str(account.sandbox.add_agent("a@example.com", "A", "Gent"))
         lead = await account.person(**PERSON)
         for role in sorted(account.adapter.capabilities.roles):
+            agent = str(account.sandbox.add_agent(f"{role}@example.com", role, "Gent"))
             present, _ = await account.read(lead)
             await account.adapter.assign(lead, {role: agent}, present)
         for role in sorted(roles):
