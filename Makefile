@@ -19,7 +19,7 @@ help: ## Show this list.
 
 setup: $(READY) ## Set up .venv with syncd in it, and nothing else.
 
-demo: $(READY) ## See it work: two simulated CRMs kept the same, on a database of its own.
+demo: $(READY) ## See it work: five simulated CRMs kept the same, on a database of its own.
 	@$(BIN)/syncd demo $(ARGS)
 
 test: $(READY) ## Run all tests (ARGS="-k name" for some of them).

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from syncd.cli import output, render
 from syncd.domain.lead import blank, encode
-from syncd.domain.plan import plan_lead
+from syncd.domain.plan import NO_WORD, plan_lead
 
 if TYPE_CHECKING:
     from syncd.bootstrap import Syncd
@@ -85,6 +85,8 @@ def _state(snapshot: Snapshot, name: str, target: Target, link: Link, planned: L
     settled = link.settled.get(name)
     if settled is not None and settled.get("wanted") == encode(desired):
         refused = settled.get("refused")
+        if blank(desired) and not refused:
+            return "not carried", lens.loss or NO_WORD
         return ("refused", str(refused)) if refused else ("settled", "what we wrote came back like this")
     if shown == desired:
         return "truncated", lens.loss or "all that this vendor can hold of it"

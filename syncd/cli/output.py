@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -26,6 +28,7 @@ PERSON: Final = 3
 
 _PLAIN_EVERY_S = 10.0
 _PLAIN_WIDTH = 160
+_COLUMNS_MAX: ContextVar[int | None] = ContextVar("columns_max", default=None)
 
 
 def emit_json(data: Any) -> None:
@@ -54,20 +57,37 @@ def emit_error(error: SyncdError) -> None:
         emit_note(f"hint: {error.hint}")
 
 
-def emit_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
-    """Print a table; a column whose values are all numbers is set right. Without a terminal, lines are not cut."""
+@contextmanager
+def tables_within(columns_max: int) -> Iterator[None]:
+    """Inside, no table is wider than so many characters, whatever it is printed on."""
+    token = _COLUMNS_MAX.set(columns_max)
+    try:
+        yield
+    finally:
+        _COLUMNS_MAX.reset(token)
+
+
+def emit_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", apart: bool = False
+) -> None:
+    """Print a table; a column whose values are all numbers is set right. Without a terminal, lines are not cut.
+
+    apart  with an empty line between rows, for cells of several lines
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     body = [list(row) for row in rows]
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table.leading = int(apart)
     for number, name in enumerate(columns):
         numeric = bool(body) and all(isinstance(row[number], int | float) for row in body)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in body:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
+    console.width = min(console.width, _COLUMNS_MAX.get() or console.width)
     console.print(table)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from syncd.sandbox.base import SandboxVendor
     from syncd.sandbox.server import Served
 
-DEFAULT_VENDORS = ("cinc", "chime")
+DEFAULT_VENDORS = ("cinc", "chime", "mycrm", "rechat", "epixel")
 TOKEN_SUFFIX = ".token"  # noqa: S105 -- the end of a file name
 
 
@@ -35,7 +35,12 @@ def serve(
     people: Annotated[int, typer.Option(help="How many made-up people.", min=0, max=1_000_000)] = 300,
     seed: Annotated[int, typer.Option(help="The same seed makes the same people.")] = 1,
     vendor: Annotated[
-        list[str] | None, typer.Option(help="cinc, chime or lofty; repeat for several. Default: cinc and chime.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="cinc, chime, lofty (Chime's newer dialect), mycrm, rechat or epixel; repeat for several. "
+            "Default: all but lofty.",
+        ),
     ] = None,
     port: Annotated[
         list[int] | None,
@@ -49,7 +54,10 @@ def serve(
     ] = None,
     rate_limit: Annotated[
         str | None,
-        typer.Option(metavar="N/TIME", help='What every vendor allows, like "100/20s". Default: the real limits.'),
+        typer.Option(
+            metavar="N/TIME",
+            help='What every vendor allows, like "100/20s". Default: the limits that are documented.',
+        ),
     ] = None,
 ) -> None:
     """Run simulated vendors on loopback ports until Ctrl-C, and print a config that connects to them."""

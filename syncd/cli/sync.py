@@ -71,8 +71,8 @@ def show_failures(report: Report) -> None:
             output.emit_note(f"hint: {tally.hint or f'try `syncd sync --connection {name}` again later'}")
 
 
-def show(report: Report) -> None:
-    """The report as a person reads it: numbers, the state, and what a person has to do."""
+def show(report: Report, *, losses: bool = True) -> None:
+    """The report as a person reads it: numbers, the state, what a person has to do, and what is not carried."""
     rows = [
         (name, t.pulled, t.changed, t.pushed, t.failed, t.requests, "failed" if t.error else "")
         for name, t in report.connections.items()
@@ -82,7 +82,7 @@ def show(report: Report) -> None:
     output.emit_line(_state(report))
     for line in _for_a_person(report):
         output.emit_line(line)
-    if report.not_carried:
+    if report.not_carried and losses:
         output.emit_line()
         _show_not_carried(report)
 
