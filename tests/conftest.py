@@ -21,8 +21,11 @@ _OURS = ("SYNCD_", "XDG_", "CREDENTIALS_DIRECTORY", "INVOCATION_ID", "JOURNAL_ST
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variable that syncd reads comes from the environment of the person who runs the tests."""
-    for name in [name for name in os.environ if name.startswith(_OURS)]:
+    """No variable that syncd reads comes from the environment of the person who runs the tests.
+
+    SYNCD_LIVE_… is read by the tests themselves (vendors/contract/live.py).
+    """
+    for name in [name for name in os.environ if name.startswith(_OURS) and not name.startswith("SYNCD_LIVE_")]:
         monkeypatch.delenv(name)
 
 
