@@ -60,6 +60,7 @@ CREATE TABLE connection (
     paused_with TEXT DEFAULT '' NOT NULL,
     last_pull timestamptz,
     last_full timestamptz,
+    last_walk timestamptz,
     last_error TEXT DEFAULT '' NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_connection PRIMARY KEY (name)

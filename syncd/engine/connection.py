@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from syncd.domain.guard import Limits
 from syncd.domain.merge import Policy
@@ -27,6 +27,7 @@ class Connection:
     pins       external agent id → email, from the config's [agents]
     archive    what the ``archive`` policy sets elsewhere: {"stage": …} or {"label": …}
     agents_in  external agent id → canonical agent id; ``agents_out`` the other way round
+    walked     when the last walk began that showed every lead whole: what looked unchanged then was unchanged
     mend       what a person types when the credentials are refused
     fingerprint  of the credentials in force, made like an earlier one ("": a new one): equal if they are the same
     """
@@ -49,6 +50,7 @@ class Connection:
     agents_in: dict[str, int] = field(default_factory=dict)
     agents_out: dict[int, str] = field(default_factory=dict)
     agent_names: dict[int, str] = field(default_factory=dict)
+    walked: datetime | None = None
     mend: str = ""
     fingerprint: Callable[[str], str] = field(default=lambda _earlier: "")
 

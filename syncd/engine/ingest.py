@@ -223,7 +223,10 @@ class Ingest:
         if remote.time is not None and can.time_precision_s is not None:
             at = remote.time - timedelta(seconds=clock.offset_s)
             uncertainty = can.time_precision_s + clock.uncertainty_s
-        moment = Interval(at=at, uncertainty_s=uncertainty, since=link.read_at if link is not None else None)
+        since = link.read_at if link is not None else None
+        if since is not None and self._connection.walked is not None:
+            since = max(since, self._connection.walked)
+        moment = Interval(at=at, uncertainty_s=uncertainty, since=since)
         return Seen(self._connection.name, remote.external_id, reading, moment)
 
     def _born(self, graph: Graph, remote: Remote, reading: Reading, now: datetime) -> Lead:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from syncd.domain.errors import NotFoundError, TransientError
@@ -76,7 +77,8 @@ async def pull(
     state = await store.connection(connection.name, adapter.vendor)
     cursor = await store.cursor(connection.name, STREAM)
     ingest = Ingest(store, clock, connection, run=run)
-    result, seen, complete = Pulled(), set[int](), False
+    result, seen, complete, whole = Pulled(), set[int](), False, depth.walk
+    began, connection.walked = clock.now(), state.last_walk
     parsed: list[str] = []
     gone: list[str] = []
     async for page in _ahead(adapter.leads(None if depth.walk and cursor is None else cursor, full=depth.walk)):
@@ -86,6 +88,7 @@ async def pull(
         parsed += done.parsed
         gone += done.gone
         complete = page.complete
+        whole = whole and all(row.complete for row in page.rows)
         if depth.walk:
             seen.update(mark(row.external_id) for row in page.rows)
         progress("pull", connection.name, result.pulled, page.total)
@@ -101,7 +104,11 @@ async def pull(
         batch = _state_batch(connection, state)
         if batch.connection is not None:
             full_now = now if depth.walk and depth.all_notes else state.last_full
-            batch.connection = replace(batch.connection, last_pull=now, last_full=full_now)
+            if whole and complete:
+                connection.walked = began - timedelta(seconds=adapter.capabilities.create_lag_s)
+            batch.connection = replace(
+                batch.connection, last_pull=now, last_full=full_now, last_walk=connection.walked
+            )
         await tx.save(batch, run=run)
     return result
 

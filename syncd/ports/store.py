@@ -203,6 +203,8 @@ class ConnectionState:
     last_error: str = ""
     paused_with: str = ""
     """Fingerprint of the credentials that were refused: others end the pause."""
+    last_walk: datetime | None = None
+    """When the last walk began that showed every lead whole (less what the vendor may lag behind)."""
 
 
 @dataclass(slots=True)

@@ -55,7 +55,7 @@ class PostgresStore:
 
     _CONNECTION = """
     INSERT INTO connection (name, vendor) VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET vendor = EXCLUDED.vendor
-    RETURNING name, vendor, memory, paused, last_pull, last_full, last_error, paused_with
+    RETURNING name, vendor, memory, paused, last_pull, last_full, last_error, paused_with, last_walk
     """
 
     async def connection(self, name: str, vendor: str) -> ConnectionState:

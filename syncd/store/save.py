@@ -276,11 +276,11 @@ SELECT *, %s::timestamptz FROM unnest(%s::text[], %s::text[], %s::text[])
 ON CONFLICT (connection, stream) DO UPDATE SET cursor = EXCLUDED.cursor, saved_at = EXCLUDED.saved_at
 """
 _CONNECTION = """
-INSERT INTO connection (name, vendor, memory, paused, last_pull, last_full, last_error, paused_with)
-VALUES (%s, %s, %s::jsonb, %s, %s, %s, %s, %s)
+INSERT INTO connection (name, vendor, memory, paused, last_pull, last_full, last_error, paused_with, last_walk)
+VALUES (%s, %s, %s::jsonb, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (name) DO UPDATE SET vendor = EXCLUDED.vendor, memory = EXCLUDED.memory, paused = EXCLUDED.paused,
     last_pull = EXCLUDED.last_pull, last_full = EXCLUDED.last_full, last_error = EXCLUDED.last_error,
-    paused_with = EXCLUDED.paused_with
+    paused_with = EXCLUDED.paused_with, last_walk = EXCLUDED.last_walk
 """
 _INTENTS = """
 UPDATE operation SET state = %s, reason = u.reason, settled_at = %s FROM unnest(%s::int8[], %s::text[]) u (id, reason)
@@ -303,7 +303,7 @@ async def _rest(raw: Raw, batch: Batch, now: datetime) -> None:
         await raw.execute(
             _CONNECTION,
             [state.name, state.vendor, memory, clean(state.paused), state.last_pull, state.last_full,
-             clean(state.last_error), state.paused_with],
+             clean(state.last_error), state.paused_with, state.last_walk],
         )  # fmt: skip
     settled = {
         "done": dict.fromkeys(batch.intents_done, ""),

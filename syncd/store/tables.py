@@ -70,6 +70,7 @@ class Connection(Base):
     paused_with: Mapped[str] = mapped_column(server_default=NONE)
     last_pull: Mapped[datetime | None]
     last_full: Mapped[datetime | None]
+    last_walk: Mapped[datetime | None]
     last_error: Mapped[str] = mapped_column(server_default=NONE)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

@@ -210,3 +210,26 @@ async def test_a_lead_that_is_listed_and_hidden_stops_nobody(tmp_path: Path, dat
         await town.quiet()
         assert town.cinc.shows(town.find("cinc", first_name="Grace"))["city"] == "London"
         assert "city" not in town.cinc.shows(town.find("cinc", first_name="Ada"))
+
+
+async def test_an_edit_without_a_time_is_later_than_the_last_walk_that_did_not_show_it(
+    tmp_path: Path, database: Database
+):
+    """Epixel tells no times. What a whole walk showed unchanged was not edited before it (DESIGN §6: honest times): a
+    stage typed hours after CINC's wins, though its row was last parsed before CINC's was typed.
+    """
+    async with standing(tmp_path, database.url, times="none") as town:
+        here = town.cinc.add_person(**ADA)
+        await town.quiet()
+        (there,) = town.epixel.ids()
+        town.epixel.edit(there, "stage", "converted")
+        await town.quiet()
+        await town.clock.sleep(2)
+        town.cinc.edit(here, "stage", "Under Contract")
+        await town.quiet()
+        await town.clock.sleep(7200)
+        await town.quiet()
+        await town.clock.sleep(60)
+        town.epixel.edit(there, "stage", "contacted")
+        await town.quiet()
+        assert town.cinc.shows(here)["stage"] == "Contacted"
