@@ -1,7 +1,7 @@
 """``python -m tests.simulation``: run seeds, check the laws, and say how to see a failure again.
 
---seed N             one seed; with --people, --rounds, --without, --reverse that very variation of it
---seeds A-B          all of these, over --processes processes
+--seed N             one seed; with --people, --rounds, --without, --reverse, --vendors that very variation of it
+--seeds A-B          all of these, over --processes processes; --without and --vendors as above
 --floors             fail also if the seeds did not meet enough conflicts, crashes and races
 """
 
@@ -16,7 +16,7 @@ import sys
 from dataclasses import replace
 
 from tests.simulation.databases import server
-from tests.simulation.many import guarded, many
+from tests.simulation.many import guarded, many, quieten
 from tests.simulation.scenario import Scenario
 
 
@@ -26,10 +26,14 @@ def main() -> int:
         command = [sys.executable, "-m", "tests.simulation", *sys.argv[1:]]
         return subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": "0"}, check=False).returncode
     options = _options()
+    quieten()
     if options.seed is not None:
         return _one(options)
     first, _, last = options.seeds.partition("-")
-    return many(range(int(first), int(last or first) + 1), options.processes, floors=options.floors)
+    seeds, vendors = range(int(first), int(last or first) + 1), tuple(filter(None, options.vendors.split(",")))
+    scenarios = [Scenario.of(seed, vendors) for seed in seeds]
+    scenarios = [replace(one, without=frozenset(filter(None, options.without.split(",")))) for one in scenarios]
+    return many(scenarios, options.processes, floors=options.floors)
 
 
 def _options() -> argparse.Namespace:
@@ -42,12 +46,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--without", default="")
     parser.add_argument("--reverse", action="store_true")
+    parser.add_argument(
+        "--vendors", default="", help="these accounts instead of those the seed draws: cinc,chime,chime"
+    )
     return parser.parse_args()
 
 
 def _one(options: argparse.Namespace) -> int:
     """One seed, or one variation of it."""
-    whole = Scenario.of(options.seed)
+    whole = Scenario.of(options.seed, tuple(filter(None, options.vendors.split(","))))
     scenario = replace(
         whole,
         people=options.people or whole.people,

@@ -9,9 +9,6 @@ from dataclasses import dataclass, field
 
 from tests.simulation.views import ADDRESS, SCALARS, SETS, View
 
-BLUR_S = 5.0
-"""Vendors' times are no finer than this, offset and all."""
-
 
 @dataclass(slots=True)
 class Edit:
@@ -24,7 +21,7 @@ class Edit:
     seq: int
     at: float
     person: int
-    vendor: str
+    account: str
     lead: str
     field: str
     value: str
@@ -34,28 +31,38 @@ class Edit:
     @property
     def place(self) -> str:
         """Where it was typed."""
-        return f"{self.vendor} {self.lead}, edit {self.seq} at {self.at:.1f} s"
+        return f"{self.account} {self.lead}, edit {self.seq} at {self.at:.1f} s"
 
 
 @dataclass(slots=True)
 class TypedNote:
-    """One note somebody typed. ``versions``: its texts in the order of time; ``gone`` where it was deleted."""
+    """One note somebody typed.
+
+    versions  its texts in the order of time; ``touched``: when the last of them was typed
+    gone      where it was deleted; ``lost``: syncd's own write, sent before it could have known, took it away unseen
+    """
 
     seq: int
     person: int
-    vendor: str
+    account: str
     lead: str
     note: str
     versions: list[str]
     gone: set[str] = field(default_factory=set)
+    touched: int = 0
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """A sync that ended quiet: what was typed before ``start`` had been taken everywhere when ``end`` was typed."""
+    """A sync that ended quiet: what was typed before ``start`` had been taken everywhere when ``end`` was typed.
+
+    full  every lead was compared with its notes, whether or not it looked changed
+    """
 
     start: int
     end: int
+    full: bool
 
 
 class Ledger:
@@ -66,64 +73,68 @@ class Ledger:
         self.edits: list[Edit] = []
         self.notes: list[TypedNote] = []
         self.deleted: dict[tuple[str, str], int] = {}
-        """(vendor, lead) → when a person deleted it."""
+        """(account, lead) → when a person deleted it."""
         self.quiets: list[Quiet] = []
         self.allowed: dict[tuple[int, str], set[str]] = defaultdict(set)
         """(person, field) → every value anybody, or a vendor by itself, gave it."""
         self.shown: dict[tuple[str, str, str], list[tuple[int, str]]] = defaultdict(list)
-        """(vendor, lead, field) → every value the record ever showed, with the moment it began to."""
+        """(account, lead, field) → every value the record ever showed, with the moment it began to."""
+        self.made: dict[tuple[str, str], int] = {}
+        """(account, lead) → when syncd made it."""
+        self.unswept: set[str] = set()
+        """Accounts where a new note changes nothing of its lead, so that a full comparison is the first to read it."""
         self.written: dict[tuple[str, str, str], float] = {}
-        """(vendor, lead, set field) → when syncd last changed it there."""
+        """(account, lead, set field) → when syncd last changed it there."""
 
     def tick(self) -> int:
         """The next moment."""
         self.seq += 1
         return self.seq
 
-    def changed(self, at: float, person: int, vendor: str, lead: str, before: View | None, after: View) -> None:
-        """Record how a person changed a record."""
+    def changed(
+        self, at: float, person: int, account: str, lead: str, before: View | None, after: View, *, blur_s: float
+    ) -> None:
+        """Record how a person changed a record. ``blur_s``: how coarse its vendor's times are, offset and all."""
         seq = self.tick()
-        for name in SCALARS:
+        for name in [name for name in SCALARS if name in after]:
             if after[name] != (before[name] if before else ""):
-                self.edits.append(Edit(seq, at, person, vendor, lead, name, after[name]))
-                self.shown[vendor, lead, name].append((seq, after[name]))
-        for name in SETS:
+                edit = Edit(seq, at, person, account, lead, name, after[name])
+                # Filled in before syncd has read its own new record: it looks as if the vendor had put it there.
+                new = name in {"stage", "primary"} and (account, lead) in self.made and not (before and before[name])
+                edit.lost = new and not self.carried(self.made[account, lead], seq)
+                self.edits.append(edit)
+                self.shown[account, lead, name].append((seq, after[name]))
+                self.allowed[person, name].add(after[name])
+        for name in [name for name in SETS if name in after]:
             old = before[name] if before else frozenset()
             for element in sorted(after[name] ^ old):
-                edit = Edit(seq, at, person, vendor, lead, name, element, added=element in after[name])
+                edit = Edit(seq, at, person, account, lead, name, element, added=element in after[name])
                 # Taken away right after syncd wrote the set: it looks as if the vendor had not kept the element.
-                written = self.written.get((vendor, lead, name))
-                edit.lost = name == "phones" and not edit.added and written is not None and at - written < BLUR_S
+                written = self.written.get((account, lead, name))
+                edit.lost = name != "labels" and not edit.added and written is not None and at - written < blur_s
                 self.edits.append(edit)
-        self.allow(person, after)
-
-    def allow(self, person: int, seen: View) -> None:
-        """These values exist now, and may be carried anywhere."""
-        for name in SCALARS:
-            self.allowed[person, name].add(seen[name])
-        for name in SETS:
-            self.allowed[person, name] |= seen[name]
+            self.allowed[person, name] |= after[name] - old
 
     @contextmanager
-    def syncing(self) -> Iterator[list[bool]]:
+    def syncing(self, *, full: bool) -> Iterator[list[bool]]:
         """A sync is under way; put True into the list when it ended quiet and complete."""
         quiet: list[bool] = []
         start = self.tick()
         yield quiet
         if quiet and quiet[0]:
-            self.quiets.append(Quiet(start, self.tick()))
+            self.quiets.append(Quiet(start, self.tick(), full))
 
     def separated(self, earlier: Edit, later: Edit) -> bool:
         """Whether everything knew the earlier edit when the later one was made."""
         return self.carried(earlier.seq, later.seq)
 
-    def carried(self, typed: int, later: int) -> bool:
-        """Whether what was typed at one moment had been taken everywhere by another."""
-        return any(quiet.start > typed and quiet.end < later for quiet in self.quiets)
+    def carried(self, typed: int, later: int, *, full: bool = False) -> bool:
+        """Whether what was typed at one moment had been taken everywhere by another. ``full``: by a full comparison."""
+        return any(quiet.start > typed and quiet.end < later and quiet.full >= full for quiet in self.quiets)
 
     def undone(self, edit: Edit) -> bool:
         """Whether it only brought back what the record showed before, within one round: nothing to see for syncd."""
-        before = [(seq, value) for seq, value in self.shown[edit.vendor, edit.lead, edit.field] if seq < edit.seq]
+        before = [(seq, value) for seq, value in self.shown[edit.account, edit.lead, edit.field] if seq < edit.seq]
         for n, (_, value) in enumerate(before[:-1]):
             if value == edit.value and not self.carried(before[n + 1][0], edit.seq):
                 return True
@@ -131,8 +142,9 @@ class Ledger:
 
     def buried(self, entry: Edit | TypedNote) -> bool:
         """Whether the record it was typed on was deleted before syncd can have seen it."""
-        deleted = self.deleted.get((entry.vendor, entry.lead))
-        return deleted is not None and not self.carried(entry.seq, deleted)
+        deleted = self.deleted.get((entry.account, entry.lead))
+        slow = isinstance(entry, TypedNote) and entry.account in self.unswept
+        return deleted is not None and not self.carried(entry.seq, deleted, full=slow)
 
     def of(self, person: int, name: str) -> list[Edit]:
         """Every edit of a field of a person, in order. An address is one field."""

@@ -141,6 +141,7 @@ class Process:
             state = await inner.connection(config.name, config.vendor)
             seeded = Deps(clock, transports[config.name], state.memory, rng)
             connection.adapter = make(config, seeded)
+            tables[config.name] = connection.adapter.lenses
             connections.append(connection)
         return cls(life, inner, store, connections, clock)
 

@@ -7,22 +7,21 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from syncd.sandbox import SANDBOXES
-from syncd.sandbox.base import SandboxVendor
-from syncd.settings import Settings
-from syncd.settings.values import Secret
 from syncd.store.database import Database
 from tests.simulation import laws
+from tests.simulation.accounts import accounts_of, sandboxes_of, settings_of
 from tests.simulation.loop import Clock, run
-from tests.simulation.people import World, script
+from tests.simulation.people import World
 from tests.simulation.process import Life, Process
 from tests.simulation.scenario import Scenario
-from tests.simulation.wire import Trouble, Wire
+from tests.simulation.script import script
+from tests.simulation.trouble import Trouble
+from tests.simulation.wire import Wire
 
 ROUND_S = 7200.0
 TRIES_MAX = 40
 """Syncs in one round until one of them ends quiet and complete."""
-SIBLINGS_EVERY = 8
+SIBLINGS_EVERY = 12
 """Every so many seeds the same edits are played again, calmly, in another order and with crashes only."""
 REST_S = 600.0
 """Longer than any vendor hides what was just made."""
@@ -46,8 +45,10 @@ class Run:
         self.database = database
         self.clock = Clock()
         self.outcome = Outcome(scenario)
-        self.settings, sandboxes = _accounts(scenario)
-        self.world = World(scenario, self.clock, sandboxes)
+        accounts = accounts_of(scenario)
+        sandboxes = sandboxes_of(scenario, accounts)
+        self.settings = settings_of(scenario, accounts, sandboxes)
+        self.world = World(scenario, self.clock, accounts, sandboxes)
         self.trouble = Trouble(scenario, self.world)
         self._jitter = scenario.stream("jitter")
         self._process: Process | None = None
@@ -55,10 +56,10 @@ class Run:
     async def play(self) -> Outcome:
         """Play it from the beginning to the end."""
         self.world.populate()
-        for sandbox in self.world.sandboxes.values():
-            sandbox.fault = self.trouble.fault
+        for name, sandbox in self.world.sandboxes.items():
+            sandbox.fault = self.trouble.plan(name)
         await self._settle("first sync")
-        for number, actions in enumerate(script(self.scenario), start=1):
+        for number, actions in enumerate(script(self.scenario, self.world.accounts), start=1):
             start = ROUND_S * number
             for action in actions:
                 await self._until(start + action.at)
@@ -71,8 +72,12 @@ class Run:
         evidence = laws.Evidence(self.world, self.database)
         self.outcome.complaints += laws.check(evidence)
         self.outcome.complaints += [f"law 4 no invention: {line}" for line in self.trouble.inventions]
+        self.outcome.complaints += [f"forbidden: {line}" for line in self.trouble.forbidden]
         self.outcome.canonical = laws.canonical(self.world, evidence)
         self.outcome.counts["conflicts"] += len(evidence.conflicts)
+        for row in evidence.conflicts:
+            for vendor in {self.trouble.vendor(name) for name in row[6:8] if name in self.world.traits}:
+                self.outcome.counts[f"conflicts at {vendor}"] += 1
         self.outcome.counts["deletes"] += len(self.world.ledger.deleted)
         self.outcome.counts["reviews"] += sum(link.state == "review" for link in evidence.links)
         self.outcome.counts += self.trouble.counts
@@ -96,7 +101,7 @@ class Run:
 
     async def _sync(self, *, full: bool = False) -> bool:
         """One sync; whether it ended quiet and complete."""
-        with self.world.ledger.syncing() as quiet:
+        with self.world.ledger.syncing(full=full) as quiet:
             process = await self._running()
             report = await process.sync(full=full)
             self.outcome.counts["syncs"] += 1
@@ -163,47 +168,6 @@ def compare(one: Outcome, other: Outcome, law: str) -> list[str]:
         shown = {n: [(left or {}).get(n), (right or {}).get(n)] for n in names[:3]}
         found.append(f"law {law}: {key}: {json.dumps(shown, ensure_ascii=False)[:300]}")
     return found
-
-
-def _accounts(scenario: Scenario) -> tuple[Settings, dict[str, SandboxVendor]]:
-    """Two sandboxes with this seed's habits, and the config that connects them."""
-    rng = scenario.stream("accounts")
-    cinc = SANDBOXES["cinc"](Clock(rng.uniform(-90, 90)), **_habits(rng, CINC_HABITS))
-    dialect = "lofty" if scenario.lofty else "chime"
-    chime = SANDBOXES[dialect](Clock(rng.uniform(-90, 90)), **_habits(rng, CHIME_HABITS))
-    sandboxes = {"cinc": cinc, "chime": chime}
-    names = ["chime", "cinc"] if scenario.reverse else ["cinc", "chime"]
-    tables = {
-        name: {
-            "base_url": f"http://{name}.sandbox{sandboxes[name].prefix}",
-            "auth": {"kind": "token", "token": Secret.literal(SandboxVendor.token)},
-            "fields": {"source": "off"},
-            **sandboxes[name].config(),
-        }
-        for name in names
-    }
-    settings = Settings.model_validate({"connections": tables, "sync": {"order": ["cinc", "chime"]}})
-    return settings, sandboxes
-
-
-CINC_HABITS: dict[str, tuple[Any, ...]] = {}
-CHIME_HABITS: dict[str, tuple[Any, ...]] = {
-    "wrap_rows": (False, True),
-    "cap_25": (False, True),
-    "scroll": (False, True),
-    "ignore_filters": (False, False, True),
-    "create_answer": ("object", "number", "string", "wrapped"),
-    "put_answer": ("object", "string", "empty"),
-    "note_answer": ("object", "number", "string", "empty"),
-    "lag_s": (0.0, 2.0, 2.0),
-    "reset_style": ("ms", "epoch_s", "epoch_ms"),
-    "reformat_phones": (False, False, True),
-    "merge_inquiry": (False, True),
-}
-
-
-def _habits(rng: Any, habits: dict[str, tuple[Any, ...]]) -> dict[str, Any]:
-    return {name: rng.choice(choices) for name, choices in habits.items()}
 
 
 def full_check(scenario: Scenario, database: Any) -> Outcome:

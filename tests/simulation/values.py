@@ -1,4 +1,4 @@
-"""What people type: names too long for one vendor, numbers in every spelling, notes twice the same, and so on.
+"""What people type: names too long for some vendors, numbers in every spelling, notes twice the same, and so on.
 
 Every value is somebody's own, so that a value in the wrong place is recognised as such.
 """
@@ -6,14 +6,12 @@ Every value is somebody's own, so that a value in the wrong place is recognised 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from syncd.sandbox.base import SandboxVendor
-from tests.simulation.views import CHIME_STAGES, CINC_STAGES
+from tests.simulation.traits.base import FRAMES, Traits
 
-STAGE_WORDS = {"cinc": tuple(CINC_STAGES), "chime": (*CHIME_STAGES, "DNC")}
-FRAMES = ((1, 3), (3, 6), (6, 12), (12, None))
 LABELS = (
     "Hot", "hot  lead", "Buyer", "VIP", "vip", "Öffentlich", "Open House", "Past Client", "Investor 🏠",
     "A label that somebody made far longer than anything Chime would ever keep: east side",
@@ -24,9 +22,13 @@ PHRASES = (
     "  Trimmed on both sides  ", "Bitte zurückrufen – nach 18 Uhr", "🏡 loves the porch 😀", "Line one\n\n\nLine four",
     "<b>bold</b> & co", "[not a header]\nbut looks like one",
 )  # fmt: skip
+T = TypeVar("T")
 SYLLABLES = ("ba", "co", "di", "fu", "ge", "ha", "jo", "ka", "li", "mo", "né", "pu", "ru", "sa", "to", "vi", "wé", "zo")
 AREAS = ("404", "512", "206", "312", "617", "213", "305")
 CALL_LIST = "Visited 12 Oak Street, liked the kitchen 🍳 but not the noise; asked about schools, taxes and the roof. "
+ROLES = (["buyer"], ["seller"], ["buyer", "seller"], ["renter"])
+SHORT_NOTE = 500
+"""A vendor of shorter notes than this has people who write shorter ones."""
 
 
 class NothingToDo(Exception):  # noqa: N818 -- not an error: the person looks and leaves it
@@ -63,45 +65,20 @@ def email(rng: random.Random, whose: str) -> str:
     return made.upper() if rng.random() < 0.1 else made
 
 
-def note(rng: random.Random, vendor: str, *, fresh: bool = False) -> str:
+def note(rng: random.Random, traits: Traits, *, fresh: bool = False) -> str:
     """A note: often one of a few phrases, so that the same words are typed twice; sometimes very long."""
     drawn = rng.uniform(0.5 if fresh else 0, 1)
     if drawn < 0.5:
         return rng.choice(PHRASES)
-    if drawn < 0.7 and vendor == "cinc":
+    if drawn < 0.65 and traits.note_max >= 5000:
         return f"{word(rng)}. " + CALL_LIST * rng.randint(19, 44)
-    if drawn < 0.8:
+    if drawn < 0.75 and traits.note_max > SHORT_NOTE:
         return f"{word(rng)} " + CALL_LIST * rng.randint(16, 18)
     return f"{word(rng)} {word(rng)} {rng.choice(PHRASES)}"
 
 
-def somebody(
-    tag: str, rng: random.Random, agents: Mapping[str, Mapping[str, str]]
-) -> Iterator[tuple[dict[str, Any], str]]:
-    """The records one new person has at the start: (plain fields, vendor)."""
-    where = rng.choices(
-        ("cinc", "chime", "both", "contradicting", "by phone", "chime without email", "twice in chime"),
-        (3, 3, 3, 3, 2, 1, 0.4),
-    )[0]
-    base = _fields(tag, rng)
-    vendors = ("cinc", "chime") if where in {"both", "contradicting", "by phone"} else (where.split()[-1],)
-    if where == "chime without email":
-        vendors = ("chime",)
-        del base["email"]
-    for n, vendor in enumerate(vendors):
-        fields = dict(base)
-        if n and where in {"contradicting", "by phone"}:
-            fields |= _others(rng)
-        if n and where == "by phone":
-            fields["email"] = email(rng, f"p{tag}x")
-            fields["first_name"] = base["first_name"]
-            fields["last_name"] = base["last_name"]
-        yield _for(vendor, fields, rng, agents[vendor]), vendor
-    if where == "twice in chime":
-        yield _for("chime", {**base, "first_name": name(rng)}, rng, agents["chime"]), "chime"
-
-
-def _fields(tag: str, rng: random.Random) -> dict[str, Any]:
+def somebody(tag: str, rng: random.Random) -> dict[str, Any]:
+    """One new person, before any vendor shows them."""
     return {
         "first_name": name(rng),
         "last_name": name(rng),
@@ -111,75 +88,114 @@ def _fields(tag: str, rng: random.Random) -> dict[str, Any]:
         "city": word(rng),
         "region": rng.choice(("GA", "TX", "Georgia")),
         "postal_code": f"{rng.randint(10000, 99999)}",
+        **({"middle_name": name(rng)} if rng.random() < 0.3 else {}),
+        **({"roles": rng.choice(ROLES)} if rng.random() < 0.4 else {}),
         **({"labels": rng.sample(LABELS, rng.randint(1, 3))} if rng.random() < 0.6 else {}),
         **({"buyer_timeline": rng.choice(FRAMES)} if rng.random() < 0.4 else {}),
+        **(dict(zip(("price_min", "price_max"), _prices(rng), strict=True)) if rng.random() < 0.3 else {}),
     }
 
 
-def _others(rng: random.Random) -> dict[str, Any]:
+def contradiction(rng: random.Random) -> dict[str, Any]:
     """Other values for some of the fields."""
     other: dict[str, Any] = {
         "first_name": name(rng), "last_name": name(rng), "street": f"{rng.randint(1, 999)} {word(rng)} Ave",
-        "buyer_timeline": rng.choice(FRAMES),
+        "buyer_timeline": rng.choice(FRAMES), "middle_name": name(rng),
     }  # fmt: skip
     return {key: other[key] for key in rng.sample(sorted(other), 2)}
 
 
-def _for(vendor: str, fields: dict[str, Any], rng: random.Random, agents: Mapping[str, str]) -> dict[str, Any]:
-    """The fields as this vendor's app takes them, with a stage and an agent of its own."""
-    plain = dict(fields)
+def typed(traits: Traits, fields: Mapping[str, Any], rng: random.Random, agents: Mapping[str, str]) -> dict[str, Any]:
+    """The fields as this account's people type them, with a stage and an agent of its own."""
+    plain = traits.plain(fields)
+    words = (*traits.stages, *traits.odd_stages)
     if rng.random() < 0.7:
-        plain["stage"] = rng.choice(STAGE_WORDS[vendor])
+        plain["stage"] = rng.choice(words)
     if rng.random() < 0.6:
         plain["assignments"] = {"primary": rng.choice(sorted(agents))}
-    if vendor == "chime" and "buyer_timeline" in plain:
-        low, high = plain["buyer_timeline"]
-        plain["buyer_timeline"] = f"{low}+" if high is None else f"{low}-{high}"
+    if traits.titles and rng.random() < 0.4:
+        plain["title"] = rng.choice(traits.titles)
+    if traits.countries and rng.random() < 0.4:
+        plain["country"] = rng.choice(traits.countries)
     return plain
 
 
+FIELD_OF = {
+    "move": "city", "timeline": "buyer_timeline", "label_add": "labels", "label_remove": "labels", "assign": "primary",
+    "price": "price_min", "email_add": "emails", "phone_add": "phones", "phone_change": "phones",
+    "phone_remove": "phones",
+}  # fmt: skip
+"""Kind of change → the field it is about, where the names differ."""
+
+
 def change(
-    sandbox: SandboxVendor, lead: str, kind: str, pick: float, rng: random.Random, agents: Mapping[str, str]
-) -> None:
+    sandbox: SandboxVendor, traits: Traits, lead: str, kind: str, pick: float, rng: random.Random,
+    agents: Mapping[str, str],
+) -> None:  # fmt: skip
     """Change one thing of a record. Raises NothingToDo, CannotError."""
-    vendor = sandbox.name
+    if kind == "email_add" and "emails" in traits.single:
+        raise NothingToDo
+    if kind != "blank" and FIELD_OF.get(kind, kind) not in traits.fields:
+        raise NothingToDo
     match kind:
-        case "first_name" | "last_name":
-            sandbox.edit(lead, kind, name(rng))
-        case "street":
-            sandbox.edit(lead, "street", f"{rng.randint(1, 999)} {word(rng)} Rd")
         case "move":
-            for field, value in (
-                ("city", word(rng)),
-                ("region", "FL"),
-                ("postal_code", f"{rng.randint(10000, 99999)}"),
-            ):
+            town = {"city": word(rng), "region": "FL", "postal_code": f"{rng.randint(10000, 99999)}"}
+            for field in [field for field in town if field in traits.fields]:
+                sandbox.edit(lead, field, town[field])
+        case "email" | "email_add":
+            _address(sandbox, traits, lead, rng, more=kind == "email_add")
+        case "price":
+            for field, value in zip(("price_min", "price_max"), _prices(rng), strict=True):
                 sandbox.edit(lead, field, value)
-        case "email":
-            sandbox.edit(lead, "email", email(rng, f"e{rng.randrange(10**6)}").lower())
-        case "stage":
-            sandbox.edit(lead, "stage", STAGE_WORDS[vendor][int(pick * len(STAGE_WORDS[vendor]))])
-        case "timeline":
-            low, high = rng.choice(FRAMES)
-            sandbox.edit(
-                lead, "buyer_timeline", [low, high] if vendor == "cinc" else f"{low}+" if not high else f"{low}-{high}"
-            )
         case "label_add":
             sandbox.add_label(lead, LABELS[int(pick * len(LABELS))])
         case "label_remove":
             sandbox.remove_label(lead, _one(sorted(sandbox.shows(lead)["labels"]), pick))
         case "assign":
             sandbox.assign(lead, "primary", _one(sorted(agents), pick))
-        case "blank":
-            sandbox.edit(lead, ("first_name", "last_name", "street")[int(pick * 3)], "")
+        case "phone_add" | "phone_change" | "phone_remove":
+            sandbox.edit(lead, "phones", _phones(list(sandbox.shows(lead)["phones"]), kind, pick, rng, traits))
         case _:
-            sandbox.edit(lead, "phones", _phones(list(sandbox.shows(lead)["phones"]), kind, pick, rng, vendor))
+            sandbox.edit(lead, *_value(traits, kind, pick, rng))
 
 
-def _phones(held: list[Any], kind: str, pick: float, rng: random.Random, vendor: str) -> list[Any]:
+def _value(traits: Traits, kind: str, pick: float, rng: random.Random) -> tuple[str, Any]:
+    """One field and what somebody types there."""
+    match kind:
+        case "street":
+            return kind, f"{rng.randint(1, 999)} {word(rng)} Rd"
+        case "stage":
+            return kind, _one([*traits.stages, *traits.odd_stages], pick)
+        case "title":
+            return kind, _one(list(traits.titles), pick)
+        case "country":
+            return kind, _one(list(traits.countries), pick)
+        case "roles":
+            return kind, _one([roles for roles in ROLES if all(traits.hold("roles", role) for role in roles)], pick)
+        case "timeline":
+            return "buyer_timeline", traits.frame(*rng.choice(traits.frames))
+        case "blank":
+            return _one([field for field in ("first_name", "last_name", "street") if field in traits.fields], pick), ""
+    return kind, name(rng)
+
+
+def _address(sandbox: SandboxVendor, traits: Traits, lead: str, rng: random.Random, *, more: bool) -> None:
+    """Another primary address, or one more."""
+    fresh = email(rng, f"e{rng.randrange(10**6)}").lower()
+    if "emails" in traits.single:
+        sandbox.edit(lead, "email", fresh)
+        return
+    there = list(sandbox.shows(lead)["emails"])
+    sandbox.edit(lead, "emails", [*there, fresh] if more else [fresh, *there[1:]])
+
+
+def _phones(held: list[Any], kind: str, pick: float, rng: random.Random, traits: Traits) -> list[Any]:
     if kind == "phone_add":
-        free = [slot for slot in ("cell", "home", "work") if vendor == "chime" or slot not in {k for _, k in held}]
-        return [*held, (number(rng), _one(free, pick) if vendor == "cinc" else "")]
+        if "phones" in traits.single:
+            raise NothingToDo
+        slots = ["cell", "home", "work"]
+        free = [slot for slot in slots if traits.account.vendor != "cinc" or slot not in {k for _, k in held}]
+        return [*held, (number(rng), "" if traits.account.vendor == "chime" else _one(free, pick))]
     at = int(pick * len(held))
     if not held or (kind == "phone_remove" and len(held) < 2):
         raise NothingToDo
@@ -188,7 +204,11 @@ def _phones(held: list[Any], kind: str, pick: float, rng: random.Random, vendor:
     return [*held[:at], (number(rng), held[at][1]), *held[at + 1 :]]
 
 
-def _one(choices: list[str], pick: float) -> str:
+def _prices(rng: random.Random) -> tuple[int, int]:
+    return rng.randint(1, 40) * 10_000, rng.randint(50, 900) * 10_000
+
+
+def _one(choices: list[T], pick: float) -> T:
     if not choices:
         raise NothingToDo
     return choices[int(pick * len(choices))]

@@ -1,7 +1,7 @@
-"""What a vendor's record says, in words that can be compared across vendors.
+"""The words in which records of different vendors are compared, and how to come by them.
 
-This is a second, independent statement of what the mappings have to achieve. It shares no code with them: it looks
-at what the vendor's own app shows, and knows of each vendor only what people can see.
+With `traits` this is a second, independent statement of what the mappings have to achieve. It shares no code with
+them: it looks at what a vendor's own app shows, and knows of each vendor only what people can see.
 """
 
 from __future__ import annotations
@@ -11,44 +11,16 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-NAME_MAX, LABEL_MAX = 30, 64
-"""Characters Chime keeps of a name and of a tag (vendors/chime.md §5, §8)."""
+ADDRESS = ("street", "city", "region", "postal_code", "country")
 SCALARS = (
-    "first_name", "last_name", "email", "street", "city", "region", "postal_code", "stage", "buyer_timeline", "primary",
+    "title", "first_name", "middle_name", "last_name", "email", "phone", *ADDRESS, "stage", "buyer_timeline",
+    "price_min", "price_max", "primary",
 )  # fmt: skip
-SETS = ("labels", "phones")
-ADDRESS = ("street", "city", "region", "postal_code")
-CINC_STAGES = {
-    "New Lead": "new", "Attempted Contact": "attempted", "Contacted": "contacted", "Appointment Set": "appointment",
-    "Showing": "showing", "Under Contract": "under_contract", "Sold": "closed",
-}  # fmt: skip
-CHIME_STAGES = {
-    "New Lead": "new", "Attempting Contact": "attempted", "Contacted": "contacted", "Nurture": "nurturing",
-    "Qualified": "qualified", "Appointment Set": "appointment", "Showing": "showing",
-    "Under Contract": "under_contract", "Closed": "closed", "Not Ready": "not_ready", "Lost": "lost",
-}  # fmt: skip
-STAGES = {"cinc": CINC_STAGES, "chime": CHIME_STAGES}
-BLANK_FIRST_NAME = "-"
-"""What Chime is given where it insists on a first name; it says nothing."""
+SETS = ("labels", "phones", "emails", "roles")
 _HEADER = re.compile(r"\[[^\n]* · #(?P<ref>[0-9a-z]+)(?: · (?P<part>\d+)/(?P<parts>\d+))?\]")
 
 View = dict[str, Any]
-
-
-def view(vendor: str, shown: Mapping[str, Any], agents: Mapping[str, str]) -> View:
-    """A record's fields, comparable. ``agents``: the vendor's agent id → the agent's email."""
-    seen: View = {name: name_of(shown.get(name)) for name in ("first_name", "last_name")}
-    if vendor == "chime" and seen["first_name"] == BLANK_FIRST_NAME:
-        seen["first_name"] = ""
-    seen |= {name: text_of(shown.get(name)) for name in ADDRESS}
-    seen["email"] = str(shown.get("email") or "").strip().lower()
-    word = str(shown.get("stage") or "")
-    seen["stage"] = STAGES[vendor].get(word, f"? {word}" if word else "")
-    seen["buyer_timeline"] = timeline_of(shown.get("buyer_timeline"))
-    seen["primary"] = agents.get(str(shown.get("assignments", {}).get("primary", "")), "")
-    seen["labels"] = frozenset(label_of(name) for name in shown.get("labels", ()))
-    seen["phones"] = frozenset(digits_of(number) for number, _ in shown.get("phones", ()))
-    return seen
+"""Field → text ("" where it is blank), or frozenset of texts. What a vendor has no field for is missing."""
 
 
 def text_of(text: object) -> str:
@@ -56,14 +28,9 @@ def text_of(text: object) -> str:
     return unicodedata.normalize("NFC", str(text or "")).strip()
 
 
-def name_of(text: object) -> str:
-    """As much of a name as every vendor can hold."""
-    return text_of(text)[:NAME_MAX].rstrip()
-
-
 def label_of(text: str) -> str:
-    """A label without case and inner spaces, as much of it as every vendor can hold."""
-    return " ".join(text_of(text)[:LABEL_MAX].casefold().split())
+    """A label without case and inner spaces."""
+    return " ".join(text_of(text).casefold().split())
 
 
 def digits_of(number: str) -> str:
@@ -76,6 +43,22 @@ def timeline_of(text: object) -> str:
     """The months of a time frame, however it is spelled: "3-6", "12+"."""
     found = re.findall(r"\d+", str(text or ""))
     return f"{found[0]}+" if len(found) == 1 else "-".join(found)
+
+
+def months_of(timeline: str) -> tuple[int, int | None]:
+    """The inverse of `timeline_of`: (from, to), to nothing where it is open."""
+    low, _, high = timeline.removesuffix("+").partition("-")
+    return int(low), int(high) if high else None
+
+
+def number_of(value: object) -> str:
+    """A whole number as text."""
+    return "" if value is None or value == "" else str(round(float(str(value))))
+
+
+def folded_lookup(table: Mapping[str, str], word: str) -> str | None:
+    """What a word stands for, case aside."""
+    return {key.casefold(): value for key, value in table.items()}.get(word.strip().casefold())
 
 
 def body_of(text: str) -> str:
