@@ -106,9 +106,7 @@ async def pull(
             full_now = now if depth.walk and depth.all_notes else state.last_full
             if whole and complete:
                 connection.walked = began - timedelta(seconds=adapter.capabilities.create_lag_s)
-            batch.connection = replace(
-                batch.connection, last_pull=now, last_full=full_now, last_walk=connection.walked
-            )
+            batch.connection = replace(batch.connection, last_pull=now, last_full=full_now, last_walk=connection.walked)
         await tx.save(batch, run=run)
     return result
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from syncd.domain.errors import TransientError
+from syncd.domain.errors import TransientError, UnreadableError
 from syncd.domain.lead import Fields
 from syncd.domain.lens import LensTable, Payload
 
@@ -21,7 +21,10 @@ def look_again(
     Known are what ``before`` showed, what is wanted, a mixture that only a write of ours leaves behind, and a blank,
     which overwrites nothing. ``what``: method and path template of the write, for the message.
     """
-    old, new = table.read(before).fields, table.read(now).fields
+    try:
+        old, new = table.read(before).fields, table.read(now).fields
+    except UnreadableError:
+        return  # nothing of such a record is merged, so nothing can be compared
     for name in names if old else ():  # a reading that shows nothing at all is none
         shows, was, goal = new.get(name), old.get(name), wanted.get(name)
         if isinstance(shows, frozenset):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ from syncd.vendors.cinc.payload import (
 from syncd.vendors.cinc.walk import VOLATILE, LeadRows, Sections, Walk
 from syncd.vendors.cinc.writes import WATCHED_MAX, Watch, addressed, whole_sections
 from syncd.vendors.http import digest
+from syncd.vendors.meanwhile import look_again
 
 if TYPE_CHECKING:
     from syncd.settings import CincConnection
@@ -75,6 +76,7 @@ class CincAdapter:
         self._rows = LeadRows(sections, VOLATILE - {path.split(".", 1)[0] for path in connection.custom.values()})
         self._refused: set[str] = set(learned.get("refused_terms", ()))
         self._style = connection.update_style
+        self._looked = connection.write_guard == "read"
         if self._style == "auto" and learned.get("update_style") == "whole":
             self._style = "whole"
         self._learned_whole = learned.get("update_style") == "whole"
@@ -208,7 +210,7 @@ class CincAdapter:
 
     async def update_lead(self, external_id: str, wanted: Fields, changed: frozenset[str], present: Remote) -> Written:
         """Write the changed fields: a new address first and by itself, then all others in one call."""
-        payload = await self._payload(external_id, present)
+        payload = await self._payload(external_id, present, wanted, changed)
         body = self._body(wanted, changed, payload)
         username = body.pop("username", None)
         if username:
@@ -222,7 +224,8 @@ class CincAdapter:
         if not all(roles.values()):
             message = "CINC has no way to take an agent off a lead"
             raise RejectedError(message)
-        payload = await self._payload(external_id, present)
+        wanted = {f"assignment.{role}": agent for role, agent in roles.items() if agent}
+        payload = await self._payload(external_id, present, wanted, wanted)
         slots_ = {AGENT_SLOTS[role]: {"id": agent} for role, agent in roles.items() if role in AGENT_SLOTS}
         if slots_:
             await self._update(external_id, payload, {"assigned_agents": slots_})
@@ -284,11 +287,14 @@ class CincAdapter:
             if self._style == "auto":
                 self._style = "whole"
 
-    async def _payload(self, external_id: str, present: Remote) -> Payload:
-        """What an update is built on: a fresh read where whole sections go out."""
-        if self._style == "whole" or not present.payload or not present.complete:
-            return (await self.lead(external_id)).payload
-        return present.payload
+    async def _payload(self, external_id: str, present: Remote, wanted: Fields, names: Iterable[str]) -> Payload:
+        """What an update is built on: a fresh read where whole sections go out. Raises as `look_again`."""
+        if self._style != "whole" and present.payload and present.complete:
+            return present.payload
+        fresh = (await self.lead(external_id)).payload
+        if self._looked and present.complete:
+            look_again(self.lenses, present.payload, fresh, wanted, names, f"POST {LEAD}")
+        return fresh
 
     def _body(self, wanted: Fields, changed: frozenset[str], payload: Payload) -> dict[str, Any]:
         """The fragment that makes ``changed`` fields show ``wanted``; their neighbours stay as they stand."""

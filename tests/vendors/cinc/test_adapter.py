@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from syncd.domain.errors import AuthError, ConflictError, NotFoundError, RejectedError, VendorError
+from syncd.domain.errors import AuthError, ConflictError, NotFoundError, RejectedError, TransientError, VendorError
 from syncd.ports.vendor import NoteDraft, Remote
 from syncd.sandbox.faults import Fault, Script
 from tests.vendors.cinc.support import Answer, Asked, row, sandboxed, written
@@ -152,6 +152,19 @@ async def test_whole_style_builds_on_a_fresh_read():
         shown = account.sandbox.shows(lead)
         assert (shown["first_name"], shown["last_name"]) == ("Augusta", "Lovelace")
         assert len(shown["phones"]) == 2
+
+
+async def test_what_a_person_typed_into_the_very_field_is_merged_first():
+    """Seen by the fresh read and by nobody else: it is not written over, and nothing is sent."""
+    async with sandboxed({"update_replaces": True}, update_style="whole") as account:
+        lead = await account.person(**PERSON)
+        present = await account.adapter.lead(lead)
+        account.sandbox.edit(lead, "first_name", "Typed")
+        writes = account.sandbox.writes
+        with pytest.raises(TransientError):
+            await account.adapter.update_lead(lead, {"first_name": "Augusta"}, frozenset({"first_name"}), present)
+        assert account.sandbox.shows(lead)["first_name"] == "Typed"
+        assert account.sandbox.writes == writes
 
 
 async def test_nobody_is_unassigned():
