@@ -30,19 +30,12 @@ from syncd.domain.operations import (
 )
 
 __all__ = [
-    "ASSIGNMENT",
-    "LABELS",
-    "NO_WORD",
-    "LeadPlan",
-    "NotCarried",
-    "Operation",
-    "Subject",
-    "Target",
-    "digest",
-    "plan_lead",
-]
+    "ASSIGNMENT", "LABELS", "NO_WORD", "UNCERTAIN", "LeadPlan", "NotCarried", "Operation", "Subject", "Target",
+    "digest", "plan_lead",
+]  # fmt: skip
 
 
+UNCERTAIN: Final = "uncertain: the connection broke while it was sent, and this vendor shows no notes to look at"
 NO_WORD: Final = "this vendor has no word for it; what it shows instead is its own"
 
 
@@ -268,10 +261,23 @@ def _parts(
         if link is not None and link.state == "live":
             edits += _edit(subject, target, link, operation, missed)
     yield from edits
+    if not target.can.note_edit and _older_may_be_there(subject, [operation for _, operation in wanted]):
+        missed.append(NotCarried(target.connection, subject.id, "notes", f"{UNCERTAIN}, and in older words"))
     if len(missed) == before or target.can.note_edit:
         for link, operation in wanted:
             if link is None:
                 yield from _append(subject, operation, missed)
+
+
+def _older_may_be_there(subject: Subject, wanted: Sequence[Operation]) -> bool:
+    """Whether another version of this note may have arrived: nobody can look, so it is sent once and never again."""
+    first = wanted[0]
+    digests = {operation.part: operation.wanted_digest for operation in wanted}
+    return any(
+        reason.startswith(UNCERTAIN) and digests.get(part) != sent
+        for (connection, kind, note, part), (sent, reason) in subject.refused.items()
+        if (connection, kind, note) == (first.connection, "note", first.note)
+    )
 
 
 def _note_operation(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from syncd.domain.errors import NotFoundError
+from syncd.domain.plan import UNCERTAIN
 from syncd.engine.connection import Connection
 from syncd.engine.ingest import Ingest
 from syncd.engine.notes import NoteIngest
@@ -21,7 +22,6 @@ from syncd.ports.vendor import Remote
 GRACE_S = 2.0
 """A request whose connection broke may still be running at the vendor for this long."""
 SINCE_SLACK = timedelta(minutes=5)
-UNCERTAIN = "uncertain: the connection broke while it was sent, and this vendor shows no notes to look at"
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from syncd.domain import notes
 from syncd.domain.lead import Phone, spec
 from syncd.domain.lens import LensTable
 from syncd.domain.origin import Interval
-from syncd.domain.plan import Operation, Subject, Target, plan_lead
+from syncd.domain.plan import UNCERTAIN, Operation, Subject, Target, plan_lead
 from syncd.domain.settled import Pending, made_of, unsent
 from syncd.ports.store import Link, Note
 from tests.domain.test_plan import ANN, CAN, TABLE
@@ -192,3 +192,21 @@ def test_a_number_displaced_by_a_write_that_was_cut_off_was_taken_away_by_nobody
     assert merged.fields["phones"] == {cell, new, typed}
     untouched = read(lead, before, {"phones": frozenset({cell, typed})}, pending=tried)
     assert untouched.fields["phones"] == {cell, new, typed}
+
+
+def test_a_note_that_is_uncertain_is_not_sent_in_newer_words():
+    """Nobody can look whether the older words arrived, nor edit them: sent once, never again. Its other parts go on,
+    and so does a note whose older words were really refused.
+    """
+    here = replace(HERE, can=replace(CAN, note_edit=False, note_max=400))
+    lead, home = Link("here", "lead", "1", 1, base=ANN), Link("there", "note", "home", NOTE.id, base={"text": LONG})
+
+    def sent(refused: dict[Any, Any]) -> list[int]:
+        lead_ = Subject(1, 1, ANN, (lead,), (replace(NOTE, body=LONG),), (home,), refused=refused)
+        return [op.part for op in plan_lead(lead_, [here]).operations]
+
+    first = planned(replace(NOTE, body=LONG), ())[0].wanted_digest
+    key = ("here", "note", NOTE.id, 0)
+    assert sent({key: ("another", UNCERTAIN)}) == []
+    assert sent({(*key[:3], 1): (first, UNCERTAIN)}) == [2, 3]
+    assert sent({key: ("another", "refused by the vendor")}) == [1, 2, 3]

@@ -33,6 +33,7 @@ class _Record:
         self.canon = evidence.canon[node] if node is not None else {}
         self.seen = evidence.views[person.index, account]
         # Where notes cannot be read a lost answer leaves nobody any the wiser: syncd says so and does not send twice.
+        self.cut_short = 0
         self.uncertain = 0 if self.traits.notes_read or node is None else evidence.uncertain[account, node]
 
     def complaints(self, typed: list[TypedNote]) -> Iterator[str]:
@@ -60,7 +61,10 @@ class _Record:
         for note in own.values():
             if not (self.account in note.gone or note.lost) and note.note not in dict(shown):
                 yield f"{self.place}: the note {note.note} typed there is gone"
-        broken = [ref for ref, parts in copies.items() if self.uncertain and len(parts) < whole[ref]]
+        partial = [ref for ref, parts in copies.items() if len(parts) < whole[ref]]
+        broken = partial if self.uncertain or not self.traits.note_edit else []
+        # Edited before all of it was there, where nobody can edit: the rest of the old words is not known any more.
+        self.cut_short = 0 if self.traits.note_edit else len(partial)
         bodies = ["".join(body_of(p[n]) for n in sorted(p)) for ref, p in copies.items() if ref not in broken]
         foreign = [note for note in typed if (note.account, note.lead) != (self.account, self.lead)]
         yield from self._copies(foreign, bodies)
@@ -77,6 +81,8 @@ class _Record:
             hit = next((text for text in accepted if left[text]), None)
             if hit is not None:
                 left[hit] -= 1
+            elif len(versions) > 1 and self.cut_short:
+                self.cut_short -= 1
             elif not (note.gone or note.lost or world.ledger.buried(note)) and self._due(note):
                 missing += 1
                 if missing > self.uncertain:
