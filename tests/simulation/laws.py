@@ -121,9 +121,8 @@ def _crowded(world: World, person: int) -> set[str]:
     found: set[str] = set()
     near_s = 2 * max(traits.blur_s for traits in world.traits.values())
     for name in (*SCALARS, *SETS):
-        said = [
-            (edit.at, edit.account) for edit in world.ledger.of(person, name) if edit.at > 0
-        ]  # the start is one moment
+        since = [edit for edit in world.ledger.of(person, name) if edit.at > 0]  # the start is one moment
+        said = [(edit.at, edit.account) for edit in since]
         for at, _ in said:
             if len({account for when, account in said if 0 <= when - at < near_s}) > 2:
                 found |= {name} | (set(ADDRESS) if name in ADDRESS else set()) | ALIKE.get(name, set())
