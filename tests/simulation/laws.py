@@ -142,7 +142,7 @@ def canonical(world: World, evidence: Evidence) -> dict[str, Any]:
         for name in plain.keys() & _crowded(world, index):
             del plain[name]
         if index in world.routed:  # whom a vendor's routing picked depends on whose turn it was
-            del plain["primary"]
+            plain.pop("primary", None)
         link = evidence.leads.get((account, world.people[index].records[account]))
         # Where a note is uncertain nobody can know what is there, and syncd says so.
         if link is None or not evidence.uncertain[account, link.node or 0]:
