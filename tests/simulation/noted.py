@@ -75,7 +75,7 @@ class _Record:
         What was typed on a record that was deleted soon after may have been carried or not.
         """
         world, left, missing = self.evidence.world, Counter(bodies), 0
-        for note in foreign:
+        for note in sorted(foreign, key=lambda one: not self._due(one)):  # those nobody can read claim what is left
             versions = [body_of(text) for text in note.versions]
             accepted = [versions[-1]] if self.traits.note_edit and not note.gone else versions[::-1]
             hit = next((text for text in accepted if left[text]), None)
