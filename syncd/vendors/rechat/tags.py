@@ -3,9 +3,6 @@
 Rechat has no stage. A *stage tag* is a tag whose text begins with the connection's prefix (with an empty
 prefix: one that equals a stage's word). It is never a label, in either direction. Of several the newest
 counts; the others are superseded, and go with the next write to that contact.
-
-Two canonical stages may share a word. It then equals either of them: every word reads as one
-representative, and a stage is shown as the representative of the word it would be written with.
 """
 
 from __future__ import annotations
@@ -13,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from syncd.domain.lead import STAGES, Fields, Value
+from syncd.domain.lead import Fields, Value
 from syncd.domain.lens import Got, Lens, Payload, Unmapped
 from syncd.domain.normalize import fold, text
 from syncd.vendors.rechat.rows import TAG, Fragment, Row, View, add, drop, joined
+from syncd.vendors.stages import StageTable
 
 DEFAULT: Mapping[str, Sequence[str]] = {
     "new": ("New",),
@@ -33,32 +31,19 @@ DEFAULT: Mapping[str, Sequence[str]] = {
 }
 
 
-class Stages:
+class Stages(StageTable):
     """The two-way table of one connection."""
 
     def __init__(self, prefix: str, config: Mapping[str, Sequence[str]]) -> None:
         """``config`` replaces the default words stage by stage; an empty list takes a stage out."""
+        super().__init__({**DEFAULT, **config})
         self.prefix = prefix
         self._key = fold(prefix) + (" " if prefix[-1:].isspace() and fold(prefix) else "")
-        named = {**DEFAULT, **config}
-        self._names = {stage: tuple(named[stage]) for stage in STAGES if named.get(stage)}
-        self._folded = {stage: frozenset(map(fold, names)) for stage, names in self._names.items()}
-        writers: dict[str, str] = {}
-        for stage, names in self._names.items():
-            writers.setdefault(fold(names[0]), stage)
-        self._representative = {stage: writers[fold(names[0])] for stage, names in self._names.items()}
-        self._reads = dict(writers)
-        for stage, words in self._folded.items():
-            for word in sorted(words):
-                self._reads.setdefault(word, self._representative[stage])
-        self._words_read: dict[str, set[str]] = {}
-        for word, stage in self._reads.items():
-            self._words_read.setdefault(stage, set()).add(word)
 
     def is_stage(self, tag: str) -> bool:
         """Whether a tag of this text says a stage, known or not."""
         folded = fold(tag)
-        return folded.startswith(self._key) if self._key else folded in self._reads
+        return folded.startswith(self._key) if self._key else folded in self.reads
 
     def word(self, tag: str) -> str:
         """What a stage tag says after its prefix, as spelled."""
@@ -66,26 +51,13 @@ class Stages:
         length = len(self._key)
         return plain[length:].strip() if fold(plain[:length]) == fold(self.prefix) else fold(tag)[length:].strip()
 
-    def read(self, word: str) -> str | None:
-        """The canonical stage of a word; None if it is not in the table."""
-        return self._reads.get(fold(word))
-
-    def show(self, stage: str | None, shown: str | None) -> str | None:
-        """What Rechat can show of ``stage`` while it shows ``shown``; None where the stage has no word here."""
-        if stage is None or stage not in self._names:
-            return None
-        words = self._words_read.get(shown) if shown is not None else None
-        if words and words <= self._folded[stage]:
-            return shown  # whatever word stands there is also one of this stage's
-        return self._representative[stage]
-
     def says(self, tag: str, stage: str) -> bool:
         """Whether a stage tag already means ``stage``."""
         return self.read(self.word(tag)) == stage
 
     def tag(self, stage: str) -> str | None:
         """The tag to write for ``stage``; None where it has no word."""
-        names = self._names.get(stage)
+        names = self.names.get(stage)
         return f"{self.prefix}{names[0]}" if names else None
 
 

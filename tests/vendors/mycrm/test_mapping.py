@@ -45,7 +45,7 @@ def test_countries_in_every_spelling(shown: str):
 def test_the_table_of_countries_is_whole_and_unambiguous():
     """ISO 3166-1: 249 countries, each code once."""
     assert len({country(code) for code in ("GB", "GBR", "UK", "United Kingdom", "Great Britain")}) == 1
-    from syncd.vendors.mycrm.countries import _ROWS
+    from syncd.vendors.countries import _ROWS
 
     rows = [row.split(" ", 2) for row in _ROWS.splitlines()]
     assert len(rows) == len({row[0] for row in rows}) == len({row[1] for row in rows}) == 249
