@@ -23,6 +23,7 @@ async def learn_agents(store: Store, clock: Clock, connection: Connection) -> No
         links = await tx.links(connection.name, KIND, remotes.keys())
         fresh = iter(await tx.new_ids(KIND, len(remotes)))
         batch = Batch()
+        joined: set[int] = set()
         claimed = {link.node for link in links.values()}
         for external_id, remote in remotes.items():
             try:
@@ -45,6 +46,8 @@ async def learn_agents(store: Store, clock: Clock, connection: Connection) -> No
                 if agent.email:
                     known[agent.email] = agent
             claimed.add(node)
+            if link is None or link.node != node:
+                joined.add(node)
             if link is None or link.node != node or link.digest != remote.digest:
                 payload, digest, now = remote.payload, remote.digest, clock.now()
                 batch.links.append(
@@ -52,5 +55,7 @@ async def learn_agents(store: Store, clock: Clock, connection: Connection) -> No
                 )
             connection.agents_in[external_id] = node
             connection.agents_out[node] = external_id
+        if joined:  # what could not be assigned here for want of an account can be now
+            batch.dirty |= await tx.leads_of_agents(joined)
         if batch.links or batch.agents or batch.quarantine:
             await tx.save(batch)

@@ -300,6 +300,10 @@ class Tx(Protocol):
         """All agents."""
         ...
 
+    async def leads_of_agents(self, agents: Collection[int]) -> set[int]:
+        """Leads on which any of these agents has a role."""
+        ...
+
     async def serialize(self) -> None:
         """Until this transaction ends, no other one that calls this may match new records to leads.
 

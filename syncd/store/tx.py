@@ -105,6 +105,11 @@ class Transaction:
         """All agents."""
         return [rows.agent_of(row) for row in await fetch(self.raw, "SELECT id, email, name FROM agent ORDER BY id")]
 
+    async def leads_of_agents(self, agents: Collection[int]) -> set[int]:
+        """Leads on which any of these agents has a role."""
+        query = "SELECT DISTINCT lead FROM assignment WHERE agent = ANY(%s)"
+        return {lead for (lead,) in await fetch(self.raw, query, sorted(agents))}
+
     async def serialize(self) -> None:
         """Until this transaction ends, no other one that calls this may match new records to leads."""
         await self.raw.execute("SELECT pg_advisory_xact_lock(%s)", [self._serialize_key])

@@ -122,3 +122,16 @@ async def test_routing_of_an_unassigned_lead(world: World):
     (name,) = [name for name, ident in staff["chime"].items() if ident == picked]
     assert role(world, "cinc") == staff["cinc"][name]
     await world.in_step()
+
+
+async def test_an_agent_who_joins_a_crm_later_gets_their_leads_there(both_dialects: World):
+    """Without an account there a lead cannot be given to them, and is reported; with one it is, unasked."""
+    world = both_dialects
+    rebecca = world.cinc.add_agent("rebecca@example.com", "Rebecca", "Wood")
+    world.cinc.add_person(**ada(assignments={"primary": rebecca}))
+    await world.quiet()
+    there = world.chime.add_agent("rebecca@example.com", "Rebecca", "Wood")
+    assert role(world, "chime") != there
+    await world.quiet()
+    assert role(world, "chime") == there
+    await world.in_step()
