@@ -88,6 +88,12 @@ class World:
         except KeyError:
             return None
 
+    def meet(self) -> None:
+        """A sync ended quiet: whoever a record shows as its agent now has been read."""
+        for account, traits in self.traits.items():
+            views = [seen for lead in self.sandboxes[account].ids() if (seen := self.view(account, lead)) is not None]
+            traits.met |= {seen["primary"] for seen in views if "primary" in seen} - {""}
+
     def notes(self, account: str, lead: str) -> list[tuple[str, str]]:
         """The notes on a live record."""
         return list(self.sandboxes[account].shows(lead)["notes"])

@@ -111,7 +111,9 @@ class Run:
             complete = report.quiet and not report.failed and not report.pending
             complete = complete and not any(tally.failed for tally in report.connections.values())
             quiet.append(complete)
-            if not complete:
+            if complete:
+                self.world.meet()
+            else:
                 self._last = report.to_json()
             return complete
 

@@ -100,7 +100,7 @@ class Traits:
         self.staff: set[str] = set()
         """Addresses of the agents who work here."""
         self.met: set[str] = set()
-        """Those that any record here ever showed."""
+        """Those that a record here showed when a sync came to its quiet end: then syncd has read them."""
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -124,9 +124,7 @@ class Traits:
             word = str(shown.get("stage") or "")
             return self.stages.get(word, f"? {word}" if word else "")
         if name == "primary":
-            found = agents.get(str(shown.get("assignments", {}).get("primary", "")), "")
-            self.met |= {found} - {""}
-            return found
+            return agents.get(str(shown.get("assignments", {}).get("primary", "")), "")
         return _READERS[name](shown) if name in _READERS else text_of(shown.get(name))
 
     # What it can hold.
