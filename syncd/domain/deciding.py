@@ -96,8 +96,10 @@ class Deciding:
         if theirs == base:
             return
         mine = _pick(self._lead, names)
+        contested = [n for n in names if theirs.get(n) != ours.get(n)]
+        mine_from = self._address_origin(contested) or self._address_origin(names)
         clash = Clash(
-            _ADDRESS, base, mine, theirs, self._address_origin(names), self._origin(names[0]), policy.order,
+            _ADDRESS, base, mine, theirs, mine_from, self._origin(names[0]), policy.order,
             concurrent=ours != base or (not base and bool(mine)) or self._restated(self._address_origin(names), *names),
             first=self._first,
         )  # fmt: skip
@@ -309,10 +311,10 @@ class Deciding:
         return self._guess
 
     def _address_origin(self, names: Sequence[str]) -> Origin | None:
-        """The latest origin among the components."""
+        """The latest origin among the components; of concurrent ones the one that the order of connections prefers."""
         latest: Origin | None = None
         for found in (self._provenance[n] for n in names if n in self._provenance):
-            if latest is None or newest(Clash(_ADDRESS, None, None, None, latest, found)).outcome == "theirs":
+            if latest is None or later(latest, found, self._policy.order).theirs:
                 latest = found
         return latest
 

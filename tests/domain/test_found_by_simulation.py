@@ -148,6 +148,25 @@ def test_a_component_that_the_address_that_won_cannot_have_is_taken_all_the_same
     assert read(alpha, None, beta, by=said("alpha", 20, *alpha), rules=owned, **tables).fields == alpha
 
 
+def test_of_an_address_only_the_components_that_differ_are_contested():
+    """What a third CRM filled in beside the address that won, or agreed to, contradicts nobody: the other two are
+    decided by their own moments and the order of connections, whoever was read first.
+    """
+    filled = {"street": "1 Main", "city": "Austin", "region": "TX"}
+    by = said("zulu", 10, "street", "city") | said("alpha", 10, "region")
+    order = ("zulu", "beta", "alpha")
+    assert read(filled, None, {**filled, "street": "2 Oak"}, by=by, **contest(order)).fields == filled
+    agreed = {"street": "1 Main", "city": "Austin", "country": "US"}
+    by = said("gamma", 10, "street", "city") | said("zulu", 10, "country")
+    moved = read(agreed, None, {**agreed, "country": "AE"}, by=by, **contest(("gamma", "beta", "zulu")))
+    assert moved.fields == {**agreed, "country": "AE"}
+
+
+def contest(order: tuple[str, ...]) -> dict[str, Any]:
+    """Connections in their order of trust, none of which loses anything."""
+    return {"order": order, "tables": dict.fromkeys(order, LOSSLESS)}
+
+
 def test_a_value_half_written_is_no_edit_and_is_written_to_its_end():
     """Cut off between two calls, the vendor shows a mixture: it becomes the base, and ours stays to be written."""
     table = LensTable(

@@ -71,12 +71,22 @@ def _ruled_out(evidence: Evidence, edit: Edit) -> bool:
     for lead, name, base, ours, theirs, rule, *_ in evidence.conflicts:
         if lead in nodes and name in family and rule and any(_says(evidence, edit, s) for s in (ours, theirs, base)):
             return True
-    later = [rival for rival in rivals if rival.seq > edit.seq]
+    later = [rival for rival in rivals if rival.seq > edit.seq or _moved_on(evidence, edit, rival)]
     for lead, name, old, new, why in evidence.journal:
         named = lead in nodes and name in family and _says(evidence, edit, old)
         if named and (why or any(_says(evidence, r, new) for r in later)):
             return True
     return False
+
+
+def _moved_on(evidence: Evidence, edit: Edit, rival: Edit) -> bool:
+    """Whether the rival's record had shown the very value, and left it before anybody knew of this edit.
+
+    Then both agreed for syncd, and the rival is a plain edit after it.
+    """
+    ledger = evidence.world.ledger
+    shown = ledger.shown[rival.account, rival.lead, rival.field]
+    return not ledger.separated(rival, edit) and any(seq < rival.seq and value == edit.value for seq, value in shown)
 
 
 def _says(evidence: Evidence, edit: Edit, side: Any) -> bool:
