@@ -139,18 +139,19 @@ def _update(subject: Subject, target: Target, link: LinkLike, missed: list[NotCa
             if asked and wanted:  # when somebody registered is a fact nobody writes: no news for each lead
                 missed.append(NotCarried(target.connection, subject.id, name, "this vendor lets nobody write it"))
             continue
-        if blank(wanted) and not _may_blank(name, target, desired):
+        if blank(wanted) and not _may_blank(name, target, subject.fields):
             continue
         differing[name] = (shown, wanted)
     return _calls(subject, target, link.external_id, differing, desired)
 
 
-def _may_blank(name: str, target: Target, desired: Fields) -> bool:
+def _may_blank(name: str, target: Target, lead: Fields) -> bool:
     """Labels come off like any other; a role only where it can be emptied; values only with blank = "clears".
 
-    An address is one value: the old street must not stay in a new town because the new address has none.
+    An address is one value: the old street must not stay in a new town because the new address has none, nor the old
+    town where the vendor has no place for the new street.
     """
-    if name in ADDRESS and any(not blank(desired.get(part)) for part in ADDRESS):
+    if name in ADDRESS and any(not blank(lead.get(part)) for part in ADDRESS):
         return True
     if name.startswith(ASSIGNMENT):
         return name.removeprefix(ASSIGNMENT) in target.can.unassign

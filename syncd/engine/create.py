@@ -74,6 +74,10 @@ class Creating:
                 await self._intents.refuse(intent, again)
                 raise
         if written.existed:
+            if await self._another(operation, written.external_id):
+                taken = ConflictError("the vendor takes it for another lead that is there")
+                await self._intents.refuse(intent, taken)
+                raise taken
             await self._adopt(operation, [await adapter.lead(written.external_id)], intent)
             return Created(None, "replanned")
         settled = await settle.settle_created(
@@ -113,6 +117,12 @@ class Creating:
         async with self._store.transaction() as tx:
             links = await tx.links(self._connection.name, "lead", rows.keys())
         return [(row, external_id in links) for external_id, row in rows.items()]
+
+    async def _another(self, operation: Operation, external_id: str) -> bool:
+        """Whether the record that a create was answered with is that of another lead."""
+        async with self._store.transaction() as tx:
+            link = (await tx.links(self._connection.name, "lead", [external_id])).get(external_id)
+        return link is not None and link.node not in {None, operation.lead}
 
     async def _adopt(self, operation: Operation, rows: Sequence[Remote], intent: Intent | None = None) -> None:
         """Take what the vendor has already through the ordinary ingest: it matches, merges, or goes to review."""

@@ -8,9 +8,10 @@ planned again. Until then the lead is blocked there. Nothing is sent twice on a 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from syncd.domain.errors import NotFoundError
+from syncd.domain.lead import Fields
 from syncd.domain.plan import UNCERTAIN
 from syncd.engine.connection import Connection
 from syncd.engine.ingest import Ingest
@@ -83,7 +84,7 @@ async def _find_lead(store: Store, clock: Clock, connection: Connection, intent:
     )
     async with store.transaction() as tx:
         taken = await tx.links(name, "lead", [row.external_id for row in found.rows])
-    rows = [row for row in found.rows if row.external_id not in taken and _shows(connection, row, sent)]
+    rows = [row for row in found.rows if row.external_id not in taken and _ours(connection, row, intent)]
     if not rows:
         return found.conclusive
     pinned = {rows[0].external_id: intent.lead}
@@ -93,11 +94,27 @@ async def _find_lead(store: Store, clock: Clock, connection: Connection, intent:
     return None
 
 
-def _shows(connection: Connection, row: Remote, sent: dict[str, object]) -> bool:
-    """Whether a found record is the one we sent: same email, or else same phone and names."""
-    fields = connection.adapter.read_lead(row).fields
-    names = ("email",) if sent.get("email") else ("phone", "first_name", "last_name")
-    return all(not sent.get(name) or fields.get(name) == sent[name] for name in names)
+def _ours(connection: Connection, row: Remote, intent: Intent) -> bool:
+    """Whether a found record is the one we sent: same email, or else same phone and names.
+
+    Somebody may have corrected the name meanwhile: with the same phone, a record made since the call is ours as well.
+    """
+    sent, fields = intent.fingerprint.get("fields", {}), connection.adapter.read_lead(row).fields
+
+    def shows(*names: str) -> bool:
+        return all(not sent.get(name) or fields.get(name) == sent[name] for name in names)
+
+    if sent.get("email"):
+        return shows("email")
+    return shows("phone") and (shows("first_name", "last_name") or _made_since(connection, fields, intent.at))
+
+
+def _made_since(connection: Connection, fields: Fields, moment: datetime) -> bool:
+    """Whether the vendor dates a record after a moment of ours, as far as its clock can be trusted."""
+    made, clock = fields.get("registered_at"), connection.adapter.clock
+    precision_s = connection.adapter.capabilities.time_precision_s or 0.0
+    blur = timedelta(seconds=clock.uncertainty_s + precision_s)
+    return isinstance(made, datetime) and made - timedelta(seconds=clock.offset_s) >= moment - blur
 
 
 async def _find_note(store: Store, clock: Clock, connection: Connection, intent: Intent) -> bool | None:

@@ -22,12 +22,14 @@ def look_again(
     which overwrites nothing. ``what``: method and path template of the write, for the message.
     """
     try:
-        old, new = table.read(before).fields, table.read(now).fields
+        old, new = table.read(before), table.read(now)
     except UnreadableError:
         return  # nothing of such a record is merged, so nothing can be compared
-    for name in names if old else ():  # a reading that shows nothing at all is none
-        shows, was, goal = new.get(name), old.get(name), wanted.get(name)
-        if isinstance(shows, frozenset):
+    for name in names if old.fields else ():  # a reading that shows nothing at all is none
+        shows, was, goal = new.fields.get(name), old.fields.get(name), wanted.get(name)
+        if new.unmapped.get(name) not in {None, old.unmapped.get(name)}:
+            known = False  # a word without a translation is a value too
+        elif isinstance(shows, frozenset):
             known = shows <= frozenset().union(*(value for value in (was, goal) if isinstance(value, frozenset)))
         else:
             known = shows in (None, was, goal) or table.by_field[name].halfway(name, goal, was, shows)

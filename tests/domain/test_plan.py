@@ -122,6 +122,9 @@ def test_an_address_that_moved_takes_its_blanks_along() -> None:
     shown = {**ANN, "street": "1 Main St", "city": "Rome"}
     moved = plan({**ANN, "city": "Savannah"}, link(shown), target=target)
     assert moves(moved) == [("lead", "update", {"street": None, "city": "Savannah"})]
+    town = replace(HERE, lenses=LensTable((row("city"), row("email"))))  # has no place for a street
+    moved = plan({**ANN, "street": "2 Oak St"}, link({**ANN, "city": "Rome"}), target=town)
+    assert moves(moved) == [("lead", "update", {"city": None})]
     assert moves(plan(ANN, link(shown), target=target)) == []
 
 

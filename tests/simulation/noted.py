@@ -74,8 +74,8 @@ class _Record:
 
         What was typed on a record that was deleted soon after may have been carried or not.
         """
-        world, left, missing = self.evidence.world, Counter(bodies), 0
-        for note in sorted(foreign, key=lambda one: not self._due(one)):  # those nobody can read claim what is left
+        left, missing = Counter(bodies), 0
+        for note in sorted(foreign, key=lambda one: not self._sure(one)):  # the others claim what is left
             versions = [body_of(text) for text in note.versions]
             accepted = [versions[-1]] if self.traits.note_edit and not note.gone else versions[::-1]
             hit = next((text for text in accepted if left[text]), None)
@@ -83,7 +83,7 @@ class _Record:
                 left[hit] -= 1
             elif len(versions) > 1 and self.cut_short:
                 self.cut_short -= 1
-            elif not (note.gone or note.lost or world.ledger.buried(note)) and self._due(note):
+            elif self._sure(note):
                 missing += 1
                 if missing > self.uncertain:
                     length = len(versions[-1])
@@ -91,6 +91,10 @@ class _Record:
         for text, times in left.items():
             if times:
                 yield f"{self.place}: {times} copies too many of a note of {len(text)} characters"
+
+    def _sure(self, note: TypedNote) -> bool:
+        """Whether a copy has to be here: it can be carried, and stood long enough to be read."""
+        return self._due(note) and not (note.gone or note.lost or self.evidence.world.ledger.buried(note))
 
     def _due(self, note: TypedNote) -> bool:
         """Whether anybody could read this note where it was typed, and write it here."""

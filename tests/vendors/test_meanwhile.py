@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from syncd.domain.errors import TransientError
-from syncd.domain.lens import Lens, LensTable, as_is
+from syncd.domain.lens import Lens, LensTable, Unmapped, as_is
 from syncd.vendors.meanwhile import look_again
 
 
@@ -43,6 +43,20 @@ def test_what_somebody_typed_is_merged_first(typed: dict[str, Any]):
     with pytest.raises(TransientError) as caught:
         look_again(TABLE, BEFORE, {**BEFORE, **typed}, WANTED, WANTED, "PUT /x")
     assert (caught.value.sent, str(caught.value)) == (False, "PUT /x: somebody changed the record meanwhile")
+
+
+def test_a_word_without_a_translation_is_not_written_over_either():
+    """It is no canonical value, and somebody typed it all the same."""
+    words = {"Anna": "Anna", "Ada": "Ada"}
+    row = Lens(
+        ("first_name",),
+        lambda shown: {"first_name": words.get(shown["first_name"]) or Unmapped(shown["first_name"])},
+        as_is("first_name"),
+        lambda _w, _p: {},
+    )
+    look_again(LensTable((row,)), BEFORE, {"first_name": "Anna"}, WANTED, ["first_name"], "PUT /x")
+    with pytest.raises(TransientError):
+        look_again(LensTable((row,)), BEFORE, {"first_name": "Unheard"}, WANTED, ["first_name"], "PUT /x")
 
 
 def test_where_there_was_no_reading_there_is_nothing_to_compare():
