@@ -79,8 +79,8 @@ class Ledger:
         """(person, field) → every value anybody, or a vendor by itself, gave it."""
         self.shown: dict[tuple[str, str, str], list[tuple[int, str]]] = defaultdict(list)
         """(account, lead, field) → every value the record ever showed, with the moment it began to."""
-        self.made: dict[tuple[str, str], int] = {}
-        """(account, lead) → when syncd made it."""
+        self.made: dict[tuple[str, str], tuple[int, float]] = {}
+        """(account, lead) → when syncd made it: in the order of events, and in seconds."""
         self.unswept: set[str] = set()
         """Accounts where a new note changes nothing of its lead, so that a full comparison is the first to read it."""
         self.written: dict[tuple[str, str, str], float] = {}
@@ -99,9 +99,7 @@ class Ledger:
         for name in [name for name in SCALARS if name in after]:
             if after[name] != (before[name] if before else ""):
                 edit = Edit(seq, at, person, account, lead, name, after[name])
-                # Filled in before syncd has read its own new record: it looks as if the vendor had put it there.
-                new = name in {"stage", "primary"} and (account, lead) in self.made and not (before and before[name])
-                edit.lost = new and not self.carried(self.made[account, lead], seq)
+                edit.lost = name in {"stage", "primary"} and self._looks_given(edit, before, blur_s)
                 self.edits.append(edit)
                 self.shown[account, lead, name].append((seq, after[name]))
                 self.allowed[person, name].add(after[name])
@@ -114,6 +112,17 @@ class Ledger:
                 edit.lost = name != "labels" and not edit.added and written is not None and at - written < blur_s
                 self.edits.append(edit)
             self.allowed[person, name] |= after[name] - old
+
+    def _looks_given(self, edit: Edit, before: View | None, blur_s: float) -> bool:
+        """Whether it was typed on a record that syncd had just made and not read: as if the vendor had put it there.
+
+        Vendors do give a new lead a stage and an owner, be it instead of those it was sent with.
+        """
+        if (edit.account, edit.lead) not in self.made:
+            return False
+        made, at = self.made[edit.account, edit.lead]
+        soon = not (before and before[edit.field]) or edit.at - at < blur_s
+        return soon and not self.carried(made, edit.seq)
 
     @contextmanager
     def syncing(self, *, full: bool) -> Iterator[list[bool]]:

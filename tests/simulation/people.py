@@ -19,7 +19,7 @@ from tests.simulation.script import Action
 from tests.simulation.traits import Account, Traits, traits_of
 from tests.simulation.views import View
 
-UNTYING = frozenset({"phone_change", "phone_remove"})
+UNTYING = frozenset({"phone_change", "phone_remove", "first_name", "last_name"})
 WHERE = {
     "alone": 5, "same": 3, "contradicting": 3.5, "by phone": 2, "without email": 1, "without phone": 0.5, "twice": 0.4,
 }  # fmt: skip
