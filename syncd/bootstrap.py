@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from syncd.domain.errors import ConfigError, DatabaseError, UsageError
@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from syncd.domain.merge import Policy
     from syncd.domain.rules import RuleBook
     from syncd.engine.run import Engine
-    from syncd.ports.vendor import Capabilities
+    from syncd.ports.credentials import HookSecrets
+    from syncd.ports.quota import Quota
+    from syncd.ports.vendor import Adapter, Capabilities
     from syncd.settings import BaseConnection, Settings
     from syncd.store.credentials import PostgresCredentials
     from syncd.store.database import Database
     from syncd.store.postgres import PostgresStore
+    from syncd.store.quota import PostgresQuota
     from syncd.vendors.login import Login
+    from syncd.vendors.observed import Observe
     from syncd.vendors.renewing import TokenSource
 
 
@@ -78,10 +82,14 @@ async def open_syncd(
     progress: Progress = silent,
     only: Sequence[str] = (),
     transports: Mapping[str, httpx.AsyncBaseTransport] | None = None,
+    observe: Callable[[str], Observe] | None = None,
+    lock_wait_s: float = 0.0,
 ) -> AsyncIterator[Syncd]:
     """Store, adapters and engine for the configured connections.
 
+    lock_wait_s  how long the engine stands in line for a connection another process is working on
     transports  connection → transport, for sandboxes in the same process.
+    observe     connection → who is told of its vendor calls; None: nobody
     Raises ConfigError, UsageError, DatabaseError.
     """
     from syncd.engine.run import Engine
@@ -92,6 +100,7 @@ async def open_syncd(
     async with open_store(settings) as (database, store), AsyncExitStack() as stack:
         await asyncio.to_thread(_make_room, database, clock)
         credentials = open_credentials(settings, database, clock)
+        quota = await stack.enter_async_context(open_quota(database, clock))
         connections: list[Connection] = []
         tables: dict[str, LensTable] = {}
         for config in settings.connections.values():
@@ -103,10 +112,13 @@ async def open_syncd(
                 tables=tables,
                 transport=(transports or {}).get(config.name),
                 credentials=credentials,
+                quota=quota,
+                observe=observe(config.name) if observe is not None else None,
             )
-            stack.push_async_callback(connection.adapter.aclose)
+            stack.push_async_callback(_closed, connection)
             connections.append(connection)
-        yield Syncd(settings, database, store, credentials, connections, Engine(store, clock, connections, progress))
+        engine = Engine(store, clock, connections, progress, lock_wait_s=lock_wait_s)
+        yield Syncd(settings, database, store, credentials, connections, engine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +129,7 @@ class Keeping:
     store: PostgresStore
     credentials: PostgresCredentials
     clock: Clock
+    quota: Quota | None = None
 
     def source(self, config: BaseConnection, login: Login) -> TokenSource:
         """The tokens of a connection."""
@@ -125,16 +138,22 @@ class Keeping:
 
         return source_of(config.name, login, Deps(self.clock, credentials=self.credentials))
 
-    async def who(self, config: BaseConnection) -> str:
-        """Whom the vendor says we are. Raises VendorError."""
+    @asynccontextmanager
+    async def adapter(self, config: BaseConnection) -> AsyncIterator[Adapter]:
+        """The adapter of a connection, while the block lasts. Raises ConfigError."""
         from syncd.vendors.registry import Deps, make
 
         state = await self.store.connection(config.name, config.vendor)
-        adapter = make(config, Deps(self.clock, None, state.memory, credentials=self.credentials))
+        adapter = make(config, Deps(self.clock, None, state.memory, credentials=self.credentials, quota=self.quota))
         try:
-            return await adapter.check()
+            yield adapter
         finally:
             await adapter.aclose()
+
+    async def who(self, config: BaseConnection) -> str:
+        """Whom the vendor says we are. Raises VendorError."""
+        async with self.adapter(config) as adapter:
+            return await adapter.check()
 
     @staticmethod
     def kind(config: BaseConnection) -> str:
@@ -146,8 +165,23 @@ class Keeping:
 async def open_keeping(settings: Settings) -> AsyncIterator[Keeping]:
     """What `syncd auth` needs. Raises DatabaseError."""
     clock = SystemClock()
-    async with open_store(settings, brief=True) as (database, store):
-        yield Keeping(settings, store, open_credentials(settings, database, clock), clock)
+    async with open_store(settings, brief=True) as (database, store), open_quota(database, clock) as quota:
+        yield Keeping(settings, store, open_credentials(settings, database, clock), clock, quota)
+
+
+@asynccontextmanager
+async def open_quota(database: Database, clock: Clock) -> AsyncIterator[PostgresQuota | None]:
+    """The limits that all processes on this database share; None on virtual time, which nobody else lives in."""
+    from syncd.store.quota import PostgresQuota
+
+    if not isinstance(clock, SystemClock):
+        yield None
+        return
+    quota = PostgresQuota(database)
+    try:
+        yield quota
+    finally:
+        await quota.aclose()
 
 
 def open_credentials(settings: Settings, database: Database, clock: Clock) -> PostgresCredentials:
@@ -156,6 +190,22 @@ def open_credentials(settings: Settings, database: Database, clock: Clock) -> Po
     from syncd.store.keys import KeyRing
 
     return PostgresCredentials(database, KeyRing(settings.database.credential_key, settings.database.key_dir), clock)
+
+
+async def webhook_secret(config: BaseConnection, secrets: HookSecrets) -> str:
+    """What a connection's vendor shows when it calls us: the config's secret, else the generated one; "" if none is.
+
+    Raises ConfigError for one of the config that cannot be used, AuthError for a kept one that cannot be decrypted.
+    """
+    from syncd.ports.hooks import secret_problem
+
+    if config.webhook_secret is None:
+        return await secrets.webhook_secret(config.name)
+    secret = config.webhook_secret.reveal()
+    if problem := secret_problem(secret):
+        where = f"connections.{config.name}.webhook_secret"
+        raise ConfigError([f"{where}: {problem}"], hint="leave it out to have one made")
+    return secret
 
 
 def _make_room(database: Database, clock: Clock) -> None:
@@ -186,18 +236,31 @@ async def open_connection(
     tables: dict[str, LensTable],
     transport: httpx.AsyncBaseTransport | None = None,
     credentials: PostgresCredentials | None = None,
+    quota: Quota | None = None,
+    observe: Observe | None = None,
 ) -> Connection:
     """One connection with its adapter. Raises ConfigError.
 
     credentials  where renewed tokens are kept; None: nowhere, they end with the process
+    quota  the limits that all processes share; None: only this process's calls are counted
+    observe  told of every vendor call; None: nobody
     tables  connection → lens table, shared by all connections of one engine; this one's is added
     """
+    from syncd import __version__
     from syncd.domain.guard import Limits
+    from syncd.settings.mapping import mapping_of
+    from syncd.vendors.observed import silent as unobserved
     from syncd.vendors.registry import Deps, make
 
     state = await store.connection(config.name, config.vendor)
-    adapter = make(config, Deps(clock, transport, state.memory, credentials=credentials))
-    tables[config.name] = adapter.lenses
+    deps = Deps(clock, transport, state.memory, credentials=credentials, observe=observe or unobserved, quota=quota)
+
+    def remade(memory: Mapping[str, object]) -> Adapter:
+        adapter = make(config, replace(deps, memory=memory))
+        tables[config.name] = adapter.lenses
+        return adapter
+
+    adapter = remade(state.memory)
     policy = policy_of(settings, config, adapter.capabilities, tables)
     fold = _fold_labels(config.filter.labels)
     return Connection(
@@ -218,7 +281,14 @@ async def open_connection(
         pins={ids[config.name]: email for email, ids in settings.agents.items() if config.name in ids},
         mend=mend(config),
         fingerprint=lambda earlier: _fingerprint(config, earlier, credentials),
+        mapping=mapping_of(settings, config, __version__),
+        remade=remade,
     )
+
+
+async def _closed(connection: Connection) -> None:
+    """Close the adapter that it has now, which need not be the first."""
+    await connection.adapter.aclose()
 
 
 def mend(config: BaseConnection) -> str:

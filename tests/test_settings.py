@@ -53,6 +53,7 @@ def tokens(monkeypatch):
         "CINC_TOKEN",
         "CHIME_TOKEN",
         "WEBHOOK_SECRET",
+        "SYNCD_WEB_TOKEN",
         "SYNCD_KEY",
         "MYCRM_TOKEN",
         "RECHAT_TOKEN",

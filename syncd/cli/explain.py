@@ -43,8 +43,8 @@ async def explain(syncd: Syncd, lead: int, field: str | None = None) -> dict[str
     (`SAME` or a word of `WORDS`) and ``why``; and ``missing``, connections without a live record → the reason.
     Raises UsageError for a lead or field that does not exist.
     """
+    from syncd.engine.agents import recall_agents
     from syncd.engine.push import subject_of
-    from syncd.engine.run import recall_agents
     from syncd.store.explain import lead_explain
 
     found = await lead_explain(syncd.store, lead, field)

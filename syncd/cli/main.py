@@ -15,7 +15,25 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from syncd import __version__
-from syncd.cli import auth, config, conflicts, db, demo, leads, output, plan, sandbox, status, sync, vendors
+from syncd.cli import (
+    auth,
+    config,
+    conflicts,
+    db,
+    demo,
+    doctor,
+    leads,
+    links,
+    output,
+    plan,
+    quarantine,
+    run,
+    sandbox,
+    status,
+    sync,
+    vendors,
+    webhooks,
+)
 from syncd.domain.errors import SyncdError, UsageError
 
 if TYPE_CHECKING:
@@ -27,15 +45,20 @@ GROUPS = (
     status,
     leads,
     conflicts,
+    quarantine,
+    links,
+    doctor,
+    run,
     demo,
     db,
     sandbox,
     config,
     auth,
+    webhooks,
     vendors,
 )
 
-_GLOBAL_VALUES = ("--config", "--log-level")
+_GLOBAL_VALUES = ("--config", "--log-level", "--log-format")
 _GLOBAL_FLAGS = ("--debug",)
 
 
@@ -44,8 +67,15 @@ class Globals:
     """The global options, in ``ctx.obj``."""
 
     config: Path | None = None
-    log_level: str = "warning"
+    log_level: str | None = None
+    log_format: str = "auto"
     debug: bool = False
+
+    def log(self, usual: str) -> None:
+        """Log from the level on that was asked for, else from the one that is usual for a command."""
+        from syncd import logs
+
+        logs.configure(self.log_level or usual, form=self.log_format)
 
     def settings(self) -> Settings:
         """The config file's settings. Raises ConfigError."""
@@ -59,7 +89,7 @@ def build() -> typer.Typer:
     app = typer.Typer(
         name="syncd",
         help="Keep leads, notes, labels and assignments the same in every CRM.",
-        epilog="--config, --log-level and --debug may also stand behind a command.",
+        epilog="--config, --log-level, --log-format and --debug may also stand behind a command.",
         no_args_is_help=True,
         rich_markup_mode=None,  # plain help costs half the start-up time
         add_completion=False,
@@ -125,8 +155,11 @@ def _globals(
         Path | None, typer.Option("--config", metavar="FILE", help="The config file (or set SYNCD_CONFIG).")
     ] = None,
     log_level: Annotated[
-        str, typer.Option("--log-level", metavar="LEVEL", help="debug, info, warning or error.")
-    ] = "warning",
+        str | None, typer.Option("--log-level", metavar="LEVEL", help="debug, info, warning or error.")
+    ] = None,
+    log_format: Annotated[
+        str, typer.Option("--log-format", metavar="FORM", help="auto (readable on a terminal), json or pretty.")
+    ] = "auto",
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
@@ -134,10 +167,12 @@ def _globals(
 ) -> None:
     from syncd import logs
 
-    if log_level not in logs.LEVELS:
+    if log_level not in (None, *logs.LEVELS):
         raise typer.BadParameter(f"choose one of {', '.join(logs.LEVELS)}", param_hint="--log-level")
-    logs.configure(log_level)
-    ctx.obj = Globals(config, log_level, debug)
+    if log_format not in logs.FORMATS:
+        raise typer.BadParameter(f"choose one of {', '.join(logs.FORMATS)}", param_hint="--log-format")
+    ctx.obj = Globals(config, log_level, log_format, debug)
+    ctx.obj.log("warning")
 
 
 if __name__ == "__main__":

@@ -77,7 +77,9 @@ async def _preview(
     from syncd.bootstrap import open_syncd
 
     with output.Progress() as progress:
-        async with open_syncd(settings, progress=work.shown(progress), only=only) as syncd:
+        async with open_syncd(
+            settings, progress=work.shown(progress), only=only, lock_wait_s=work.LOCK_WAIT_S
+        ) as syncd:
             planned = await syncd.engine.preview(only=only, pull_first=not offline)
             ids = sorted({op.lead for op in planned.operations} | {one.lead for one in planned.not_carried})
             async with syncd.store.transaction() as tx:

@@ -52,7 +52,9 @@ async def _sync(settings: Settings, only: list[str], *, full: bool, until_quiet:
     from syncd.bootstrap import open_syncd
 
     with output.Progress() as progress:
-        async with open_syncd(settings, progress=work.shown(progress), only=only) as syncd:
+        async with open_syncd(
+            settings, progress=work.shown(progress), only=only, lock_wait_s=work.LOCK_WAIT_S
+        ) as syncd:
             return await syncd.engine.sync(only=only, full=full, until_quiet=until_quiet)
 
 

@@ -106,16 +106,9 @@ async def _asked(settings: Settings, name: str) -> Looked:
 async def opened(settings: Settings, name: str) -> AsyncIterator[Adapter]:
     """The connection's adapter with its tokens and what was learned before. Raises ConfigError, DatabaseError."""
     from syncd.bootstrap import open_keeping
-    from syncd.vendors.registry import Deps, make
 
-    config = settings.connections[name]
-    async with open_keeping(settings) as keeping:
-        state = await keeping.store.connection(name, config.vendor)
-        adapter = make(config, Deps(keeping.clock, None, state.memory, credentials=keeping.credentials))
-        try:
-            yield adapter
-        finally:
-            await adapter.aclose()
+    async with open_keeping(settings) as keeping, keeping.adapter(settings.connections[name]) as adapter:
+        yield adapter
 
 
 async def look(adapter: Adapter) -> Looked:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
+LOCK_WAIT_S = 60.0
+"""How long a command stands in line for a connection: the slices of a daemon beside it take a third of that."""
 STOPPED = "stopped; nothing is lost, the next run goes on from here"
 
 

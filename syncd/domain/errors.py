@@ -56,10 +56,15 @@ class VendorError(SyncdError):
 class TransientError(VendorError):
     """Worth repeating later, unchanged."""
 
-    def __init__(self, message: str, *, status: int = 0, code: str = "", hint: str = "", sent: bool = True) -> None:
+    def __init__(
+        self, message: str, *, status: int = 0, code: str = "", hint: str = "", sent: bool = True,
+        retry_after_s: float = 0.0,
+    ) -> None:  # fmt: skip
         super().__init__(message, status=status, code=code, hint=hint)
         self.sent = sent
         """False when the request certainly never reached the vendor (connection refused)."""
+        self.retry_after_s = retry_after_s
+        """How long the vendor asks to be left alone; 0 if it does not say."""
 
 
 class NotYetError(TransientError):

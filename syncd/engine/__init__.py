@@ -8,5 +8,6 @@ absent.py  what a complete walk no longer shows
 plan.py    desired minus base for every dirty lead, and the guard over it
 push.py    guarded vendor calls (create.py: new leads);  settle.py  what their answers mean here
 pause.py   when refused credentials pause a connection, and when it goes on
+inbox.py   what webhooks hint at, read again (hints.py joins them, readings.py reads)
 recover.py creates whose answers were never seen (intents.py keeps them)
 """

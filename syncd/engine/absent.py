@@ -15,6 +15,7 @@ from syncd.engine.connection import Connection
 from syncd.engine.settle import settle_gone
 from syncd.ports.clock import Clock
 from syncd.ports.store import HeldPlan, Store
+from syncd.ports.vendor import mark
 
 LOSSES = frozenset({"unlink", "archive"})
 """Actions of plans held here: what would be done about leads that are gone."""
@@ -57,11 +58,6 @@ async def settle_absent(store: Store, clock: Clock, connection: Connection, seen
     if held is not None:
         await store.settle_hold(held.id, "done")
     return gone
-
-
-def mark(external_id: str) -> int:
-    """A 64-bit hash of an id: a million of them fit where a million strings would not."""
-    return hash(external_id)
 
 
 def _held(connection: Connection, missing: list[str], clock: Clock) -> HeldPlan:

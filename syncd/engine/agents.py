@@ -21,6 +21,7 @@ async def learn_agents(store: Store, clock: Clock, connection: Connection) -> No
         await tx.serialize()
         known = {agent.email: agent for agent in await tx.agents() if agent.email}
         links = await tx.links(connection.name, KIND, remotes.keys())
+        unquestioned = await tx.digests(connection.name, KIND, remotes.keys())
         fresh = iter(await tx.new_ids(KIND, len(remotes)))
         batch = Batch()
         joined: set[int] = set()
@@ -32,6 +33,8 @@ async def learn_agents(store: Store, clock: Clock, connection: Connection) -> No
                 row = Quarantined(connection.name, KIND, external_id, str(error), remote.payload, clock.now())
                 batch.quarantine.append(row)
                 continue
+            if external_id not in unquestioned:  # new, or in quarantine until now
+                batch.unquarantine.append((connection.name, KIND, external_id))
             email = connection.pins.get(external_id, reading.email)
             link = links.get(external_id)
             node = link.node if link is not None else None
@@ -57,5 +60,17 @@ async def learn_agents(store: Store, clock: Clock, connection: Connection) -> No
             connection.agents_out[node] = external_id
         if joined:  # what could not be assigned here for want of an account can be now
             batch.dirty |= await tx.leads_of_agents(joined)
-        if batch.links or batch.agents or batch.quarantine:
+        if batch.links or batch.agents or batch.quarantine or batch.unquarantine:
             await tx.save(batch)
+
+
+async def recall_agents(store: Store, connection: Connection) -> None:
+    """The agents as the store knows them, for planning without asking the vendor."""
+    async with store.transaction() as tx:
+        agents = await tx.agents()
+        links = await tx.links_of("agent", [agent.id for agent in agents], connection.name)
+    for link in links:
+        if link.node is not None:
+            connection.agents_in[link.external_id] = link.node
+            connection.agents_out[link.node] = link.external_id
+    connection.agent_names.update({agent.id: agent.name for agent in agents})

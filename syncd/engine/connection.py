@@ -20,6 +20,15 @@ def silent(_what: str, _connection: str, _done: int, _total: int | None) -> None
     """A `Progress` nobody looks at."""
 
 
+Enough = Callable[[], bool]
+"""Whether a slice of work has used up its time; asked wherever it could be broken off and gone on with."""
+
+
+def never() -> bool:
+    """An `Enough` for work that is done to its end."""
+    return False
+
+
 @dataclass(slots=True)
 class Connection:
     """A configured account with everything the stages need to know of it.
@@ -27,7 +36,9 @@ class Connection:
     pins       external agent id → email, from the config's [agents]
     archive    what the ``archive`` policy sets elsewhere: {"stage": …} or {"label": …}
     agents_in  external agent id → canonical agent id; ``agents_out`` the other way round
+    losses     when hints showed leads to be gone: as few in a while as one run may believe
     walked     when the last walk began that showed every lead whole: what looked unchanged then was unchanged
+    mapping  fingerprint of what the config says about its records: once it is another, they are read again
     mend       what a person types when the credentials are refused
     fingerprint  of the credentials in force, made like an earlier one ("": a new one): equal if they are the same
     """
@@ -50,9 +61,13 @@ class Connection:
     agents_in: dict[str, int] = field(default_factory=dict)
     agents_out: dict[int, str] = field(default_factory=dict)
     agent_names: dict[int, str] = field(default_factory=dict)
+    losses: list[datetime] = field(default_factory=list)
     walked: datetime | None = None
+    mapping: str = ""
     mend: str = ""
     fingerprint: Callable[[str], str] = field(default=lambda _earlier: "")
+    remade: Callable[[Mapping[str, object]], Adapter] | None = None
+    """A new adapter of this account that remembers what another process has learned of it."""
 
     @property
     def target(self) -> Target:

@@ -28,6 +28,8 @@ from syncd.ports.store import LIVE, REVIEW, Batch, Change, Intent, Lead, Link, Q
 from syncd.ports.vendor import Page, Remote
 
 READS_AT_ONCE = 8
+NO_ID = "a row without a usable id"
+"""Why such a row is in quarantine; the entry's external id is a digest of the row, by which nothing can be read."""
 
 
 @dataclass(slots=True)
@@ -119,9 +121,7 @@ class Ingest:
                 readable.append((row, self._inward(self._connection.adapter.read_lead(row))))
             except UnreadableError as error:
                 batch.quarantine.append(Quarantined(name, KIND, row.external_id, str(error), row.payload, now))
-        batch.quarantine += [
-            Quarantined(name, KIND, key, "a row without a usable id", payload, now) for key, payload in broken
-        ]
+        batch.quarantine += [Quarantined(name, KIND, key, NO_ID, payload, now) for key, payload in broken]
         async with self._store.transaction() as tx:
             graph = await graph_of(tx, name, readable, pinned)
             graph.batch = batch

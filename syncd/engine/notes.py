@@ -139,10 +139,12 @@ class NoteIngest:
     def _row(self, page: _Page, node: int, lead_id: str, listing: NoteListing, remote: Remote) -> None:
         key = (self._connection.name, KIND, remote.external_id)
         try:
-            reading = self._read(remote)
+            reading = self.read(remote)
         except UnreadableError as error:
-            page.batch.quarantine.append(Quarantined(*key, str(error), remote.payload, self._clock.now()))
+            row = Quarantined(*key, str(error), remote.payload, self._clock.now(), parent=lead_id)
+            page.batch.quarantine.append(row)
             return
+        page.batch.unquarantine.append(key)
         mark = listing.marks.get(remote.external_id, "")
         link = page.links.get(remote.external_id)
         if link is not None:
@@ -163,7 +165,7 @@ class NoteIngest:
             return
         self._new(page, node, lead_id, remote, reading, reading.text if ours is not None else body, mark)
 
-    def _read(self, remote: Remote) -> NoteReading:
+    def read(self, remote: Remote) -> NoteReading:
         """A note as the vendor shows it. Raises UnreadableError, also for what no person can have typed."""
         reading = self._connection.adapter.read_note(remote)
         if len(reading.text) > notes.BODY_CHARS_MAX:

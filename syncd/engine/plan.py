@@ -29,15 +29,19 @@ class Planned:
 
     by_connection: dict[str, list[LeadPlan]] = field(default_factory=dict)
     held: list[HeldPlan] = field(default_factory=list)
-    released: dict[str, HeldPlan] = field(default_factory=dict)
     not_carried: list[NotCarried] = field(default_factory=list)
-    blocked: int = 0
+    blocked: set[int] = field(default_factory=set)
+    """Leads of which something waits until a create is known to have arrived or not."""
     in_step: dict[int, int] = field(default_factory=dict)
 
     @property
     def operations(self) -> list[Operation]:
         """All operations that may be pushed now."""
         return [op for plans in self.by_connection.values() for plan in plans for op in plan.operations]
+
+    def nothing_left_at(self, connection: str) -> bool:
+        """Whether there is nothing to write at a connection, held or not."""
+        return connection not in self.by_connection and all(plan.connection != connection for plan in self.held)
 
 
 async def plan(
@@ -50,7 +54,7 @@ async def plan(
         for snapshot in snapshots:
             found = plan_lead(subject_of(snapshot), targets)
             planned.not_carried += found.not_carried
-            planned.blocked += found.blocked
+            planned.blocked |= {found.lead} if found.blocked else set()
             if not found.operations and not found.blocked:
                 planned.in_step[found.lead] = found.version
             for name in dict.fromkeys(op.connection for op in found.operations):
@@ -62,36 +66,63 @@ async def plan(
     return planned
 
 
+async def in_step(store: Store, connections: Sequence[Connection], leads: Collection[int]) -> dict[int, int]:
+    """Of these leads those that lack nothing at any of these connections, with the version that was looked at."""
+    targets = [connection.target for connection in connections]
+    found: dict[int, int] = {}
+    async for snapshots in store.snapshots(leads=leads):
+        for snapshot in snapshots:
+            planned = plan_lead(subject_of(snapshot), targets)
+            if not planned.operations and not planned.blocked:
+                found[planned.lead] = planned.version
+    return found
+
+
 async def _guard(
     store: Store, clock: Clock, connection: Connection, planned: Planned, linked: Mapping[str, int]
 ) -> None:
-    """Hold this connection's plan whole if it is over a limit and nobody approved it."""
+    """Hold this connection's plan if it is over a limit; what somebody approved goes out, now or in later turns."""
     plans = planned.by_connection.get(connection.name, [])
-    operations = [op for one in plans for op in one.operations]
-    reasons = check(count(operations), linked.get(connection.name, 0), connection.limits) if operations else []
-    fingerprint = digest(sorted(op.id for op in operations)) if reasons else ""
-    for old in await store.held(connection.name):
-        if old.fingerprint != fingerprint and not any(op["action"] in LOSSES for op in old.operations):
+    held = [one for one in await store.held(connection.name) if not _losses(one)]
+    approved = {op["id"] for one in held if one.state == "approved" for op in one.operations}
+    asked = [op for one in plans for op in one.operations if op.id not in approved]
+    reasons = check(count(asked), linked.get(connection.name, 0), connection.limits) if asked else []
+    fingerprint = digest(sorted(op.id for op in asked)) if reasons else ""
+    left = {op.id for one in plans for op in one.operations}
+    for old in held:
+        if old.state == "approved" and not any(
+            op["id"] in left or op["lead"] in planned.blocked for op in old.operations
+        ):
+            await store.settle_hold(old.id, "done")
+        elif old.state == "held" and old.fingerprint != fingerprint:
             await store.settle_hold(old.id, "superseded")  # the leads moved on: nobody can approve what is no more
     if not reasons:
         return
-    held = await store.hold(
+    now_held = await store.hold(
         HeldPlan(
             id=digest([connection.name, fingerprint])[:8],
             connection=connection.name,
             fingerprint=fingerprint,
             reasons=reasons,
-            operations=[op.to_json() for op in operations],
+            operations=[op.to_json() for op in asked],
             state="held",
             at=clock.now(),
         )
     )
-    if held.state == "approved":
-        planned.released[connection.name] = held
-        return
-    del planned.by_connection[connection.name]
-    if held.state == "held":
-        planned.held.append(held)
+    planned.by_connection[connection.name] = [
+        replace(one, operations=allowed)
+        for one in plans
+        if (allowed := tuple(op for op in one.operations if op.id in approved))
+    ]
+    if not planned.by_connection[connection.name]:
+        del planned.by_connection[connection.name]
+    if now_held.state == "held":
+        planned.held.append(now_held)
+
+
+def _losses(held: HeldPlan) -> bool:
+    """Whether it was held by a pull, for too many records that are gone."""
+    return any(op["action"] in LOSSES for op in held.operations)
 
 
 def count(operations: Sequence[Operation]) -> Counts:

@@ -4,23 +4,29 @@ Three depths. *Incremental* asks for what moved since the cursor. A *walk* lists
 vendors' update times do not move with stages, labels or assignments; the digest gate makes that cheap.
 *Full* walks and reads every lead's notes too. Between fulls, notes are read for leads that changed and,
 in turn, for the leads whose notes were read longest ago.
+
+A walk may take hours. How far it has come is kept after every page, so that it can be done in slices and
+survives the process.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from syncd.domain.errors import NotFoundError, TransientError
-from syncd.engine.absent import mark, settle_absent
+from syncd.engine.absent import settle_absent
+from syncd.engine.connection import Enough, never
 from syncd.engine.ingest import Ingest
 from syncd.engine.notes import NoteIngest
 from syncd.engine.settle import settle_gone
 from syncd.ports.store import Batch
-from syncd.ports.vendor import Page
+from syncd.ports.vendor import Page, Walked, mark
+from syncd.ports.walks import OpenWalk
 
 if TYPE_CHECKING:
     from syncd.engine.connection import Connection, Progress
@@ -29,6 +35,10 @@ if TYPE_CHECKING:
 
 STREAM = "leads"
 PAGES_AHEAD = 4
+NOTES_AT_ONCE = 100
+"""Leads whose notes are read in a full comparison before anybody asks whether there is time for more."""
+WALK_MAX = timedelta(days=3)
+"""A walk begun longer ago is begun anew."""
 ROWS_AT_ONCE = 500
 """How many rows one transaction takes; a vendor's larger page is taken as it comes."""
 WALKED = frozenset({"fields", "stage", "labels", "assignments"})
@@ -37,11 +47,17 @@ WALKED = frozenset({"fields", "stage", "labels", "assignments"})
 
 @dataclass(slots=True)
 class Pulled:
-    """What one pull brought: rows read, and records that changed the graph."""
+    """What one pull brought: rows read, and records that changed the graph.
+
+    unfinished  the time was up before its end
+    resumed     it went on with a walk begun earlier: what it did not see again may have changed since
+    """
 
     pulled: int = 0
     changed: int = 0
     touched: set[str] = field(default_factory=set)
+    unfinished: bool = False
+    resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,48 +86,152 @@ def depth_of(connection: Connection, state: ConnectionState, clock: Clock, *, fu
 
 
 async def pull(
-    store: Store, clock: Clock, connection: Connection, depth: Depth, progress: Progress, run: int | None = None
+    store: Store,
+    clock: Clock,
+    connection: Connection,
+    depth: Depth,
+    progress: Progress,
+    run: int | None = None,
+    *,
+    anew: bool = False,
+    enough: Enough = never,
 ) -> Pulled:
-    """Read one connection to the depth asked for. Raises VendorError; pages already ingested stay ingested."""
-    adapter = connection.adapter
-    state = await store.connection(connection.name, adapter.vendor)
-    cursor = await store.cursor(connection.name, STREAM)
-    ingest = Ingest(store, clock, connection, run=run)
-    result, seen, complete, whole = Pulled(), set[int](), False, depth.walk
-    began, connection.walked = clock.now(), state.last_walk
-    parsed: list[str] = []
-    gone: list[str] = []
-    async for page in _ahead(adapter.leads(None if depth.walk and cursor is None else cursor, full=depth.walk)):
-        done = await ingest.page(page, STREAM, thorough=depth.all_notes)
-        result.pulled += done.pulled
-        result.touched |= done.touched
-        parsed += done.parsed
-        gone += done.gone
-        complete = page.complete
-        whole = whole and all(row.complete for row in page.rows)
-        if depth.walk:
-            seen.update(mark(row.external_id) for row in page.rows)
-        progress("pull", connection.name, result.pulled, page.total)
-    result.changed = len(result.touched)
-    result.changed += await _pull_unseen(store, clock, connection, parsed)
-    if gone:
-        result.changed += await settle_gone(store, clock, connection, "lead", gone, "404 on the record itself")
-    if depth.walk and complete:
-        result.changed += await settle_absent(store, clock, connection, seen)
-    result.changed += await _pull_notes(store, clock, connection, depth, parsed, progress, run)
-    now = clock.now()
-    async with store.transaction() as tx:
-        batch = _state_batch(connection, state)
-        if batch.connection is not None:
-            full_now = now if depth.walk and depth.all_notes else state.last_full
-            if whole and complete:
-                connection.walked = began - timedelta(seconds=adapter.capabilities.create_lag_s)
-            batch.connection = replace(batch.connection, last_pull=now, last_full=full_now, last_walk=connection.walked)
-        await tx.save(batch, run=run)
-    return result
+    """Read one connection to the depth asked for. Raises VendorError; pages already ingested stay ingested.
+
+    anew    a walk that was broken off is begun anew instead of gone on with
+    enough  asked after every page of a walk: when it says so, the walk is left for another time
+    """
+    state = await store.connection(connection.name, connection.adapter.vendor)
+    connection.walked = state.last_walk
+    pulling = _Pulling(store, clock, connection, progress, run, enough)
+    if depth.walk:
+        await pulling.walk(depth, anew=anew)
+    else:
+        await pulling.changes(depth)
+    return pulling.result
 
 
-async def _ahead(pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
+class _Pulling:
+    """One pull under way."""
+
+    def __init__(
+        self, store: Store, clock: Clock, connection: Connection, progress: Progress, run: int | None, enough: Enough
+    ) -> None:
+        self._store, self._clock, self._connection = store, clock, connection
+        self._progress, self._run, self._enough = progress, run, enough
+        self._ingest = Ingest(store, clock, connection, run=run)
+        self._parsed: list[str] = []
+        self._gone: list[str] = []
+        self.result = Pulled()
+
+    async def changes(self, depth: Depth) -> None:
+        """What moved since the cursor."""
+        cursor = await self._store.cursor(self._connection.name, STREAM)
+        async for page in _ahead(self._connection.adapter.leads(cursor, full=False)):
+            await self._page(page, thorough=False)
+        await self._aftermath()
+        sweep = await self._store.notes_due(self._connection.name, depth.sweep) if depth.sweep else ()
+        await self._notes([*dict.fromkeys([*self._parsed, *sweep])])
+        await self._keep(full=None, walked=None)
+
+    async def walk(self, depth: Depth, *, anew: bool) -> None:
+        """All leads, and with ``all_notes`` the notes of each. A comparison that was broken off is gone on with.
+
+        So is any walk that is done in slices; else a short one is begun anew, as somebody waits to see what is there.
+        """
+        walk = await self._store.open_walk(self._connection.name)
+        wanted = walk is not None and walk.notes >= depth.all_notes and (walk.notes or self._enough is not never)
+        if walk is None or anew or not wanted or self._clock.now() - walk.began > WALK_MAX:
+            walk = OpenWalk(self._connection.name, self._clock.now(), depth.all_notes)
+            await self._store.begin_walk(walk)
+        self.result.resumed = bool(walk.position or walk.listed)
+        if not walk.listed:
+            walk = await self._list(walk)
+        await self._aftermath()
+        sweep = await self._store.notes_due(self._connection.name, depth.sweep) if depth.sweep else ()
+        await self._notes([*dict.fromkeys([*self._parsed, *sweep])])
+        if walk.listed and walk.notes:
+            await self._all_notes(walk)
+        if not walk.listed or self.result.unfinished:
+            self.result.unfinished = True
+            await self._keep(full=None, walked=None)
+            return
+        began = walk.began - timedelta(seconds=self._connection.adapter.capabilities.create_lag_s)
+        await self._keep(full=walk.began if walk.notes else None, walked=began if walk.whole else None)
+        await self._store.end_walk(self._connection.name)
+
+    async def _list(self, walk: OpenWalk) -> OpenWalk:
+        """The list, as far as there is time for it; absence where it is proved complete."""
+        name, adapter = self._connection.name, self._connection.adapter
+        cursor = await self._store.cursor(name, STREAM)
+        seen = await self._store.seen_by_walk(name) if walk.position else set[int]()
+        walked = Walked(walk.position, frozenset(seen)) if walk.position else None
+        fresh: set[int] = set()
+        complete, whole = False, walk.whole
+        async with aclosing(_ahead(adapter.leads(cursor, full=True, walked=walked))) as pages:
+            async for page in pages:
+                await self._page(page, thorough=walk.notes)
+                complete = page.complete
+                whole = whole and all(row.complete for row in page.rows)
+                fresh.update(mark(row.external_id) for row in page.rows)
+                if page.position:
+                    walk = replace(walk, position=page.position, whole=whole)
+                    await self._store.step_walk(walk, fresh - seen)
+                    seen |= fresh
+                    fresh.clear()
+                    if self._enough():
+                        return walk
+        if complete:
+            self.result.changed += await settle_absent(self._store, self._clock, self._connection, seen | fresh)
+        walk = replace(walk, listed=True, whole=whole and complete)
+        await self._store.step_walk(walk, ())
+        return walk
+
+    async def _page(self, page: Page, *, thorough: bool) -> None:
+        done = await self._ingest.page(page, STREAM, thorough=thorough)
+        self.result.pulled += done.pulled
+        self.result.touched |= done.touched
+        self.result.changed = len(self.result.touched)
+        self._parsed += done.parsed
+        self._gone += done.gone
+        self._progress("pull", self._connection.name, self.result.pulled, page.total)
+
+    async def _aftermath(self) -> None:
+        """Records that nothing has shown yet, and those that turned out to be gone."""
+        store, clock, connection = self._store, self._clock, self._connection
+        self.result.changed += await _pull_unseen(store, clock, connection, self._parsed)
+        if self._gone:
+            evidence = "404 on the record itself"
+            self.result.changed += await settle_gone(store, clock, connection, "lead", self._gone, evidence)
+
+    async def _notes(self, leads: Sequence[str]) -> None:
+        done = await NoteIngest(self._store, self._clock, self._connection, run=self._run).leads(leads, self._progress)
+        self.result.changed += done.changed
+
+    async def _all_notes(self, walk: OpenWalk) -> None:
+        """The notes of every lead that were not read since the walk began."""
+        after = ""
+        while leads := await self._store.notes_before(walk.connection, walk.began, after, NOTES_AT_ONCE):
+            await self._notes(leads)
+            after = leads[-1]
+            if self._enough():
+                self.result.unfinished = True
+                return
+
+    async def _keep(self, *, full: datetime | None, walked: datetime | None) -> None:
+        """What the adapter learned of its account, and how far this pull came, kept for the next process."""
+        name, adapter = self._connection.name, self._connection.adapter
+        state = await self._store.connection(name, adapter.vendor)
+        self._connection.walked = walked or state.last_walk
+        state = replace(
+            state, memory=dict(adapter.memory), paused="", paused_with="", last_error="",
+            last_pull=self._clock.now(), last_full=full or state.last_full, last_walk=self._connection.walked,
+        )  # fmt: skip
+        async with self._store.transaction() as tx:
+            await tx.save(Batch(connection=state), run=self._run)
+
+
+async def _ahead(pages: AsyncIterator[Page]) -> AsyncGenerator[Page]:
     """The vendor's pages, read ahead while earlier ones are taken in, small ones put together.
 
     A failure comes after the pages before it: what was read is ingested, its cursor with it.
@@ -153,6 +273,7 @@ def _joined(page: Page, following: Page) -> Page:
         complete=following.complete,
         total=following.total,
         broken=[*page.broken, *following.broken],
+        position=following.position,
     )
 
 
@@ -175,31 +296,3 @@ async def _pull_unseen(store: Store, clock: Clock, connection: Connection, parse
         parsed.append(external_id)
         changed += len(done.touched)
     return changed
-
-
-async def _pull_notes(
-    store: Store,
-    clock: Clock,
-    connection: Connection,
-    depth: Depth,
-    parsed: list[str],
-    progress: Progress,
-    run: int | None,
-) -> int:
-    """Notes of changed leads, of all leads, or of those read longest ago. Returns how many changed."""
-    if connection.policy.directions.get("notes", "both") in {"write", "off"}:
-        return 0
-    wanted = dict.fromkeys(parsed)
-    if depth.all_notes:
-        async for ids in store.live_ids(connection.name, "lead"):
-            wanted.update(dict.fromkeys(ids))
-    elif depth.sweep:
-        wanted.update(dict.fromkeys(await store.notes_due(connection.name, depth.sweep)))
-    done = await NoteIngest(store, clock, connection, run=run).leads(list(wanted), progress)
-    return done.changed
-
-
-def _state_batch(connection: Connection, state: ConnectionState) -> Batch:
-    """What the adapter learned of its account, kept for the next process."""
-    memory = dict(connection.adapter.memory)
-    return Batch(connection=replace(state, memory=memory, paused="", paused_with="", last_error=""))

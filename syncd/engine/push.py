@@ -28,7 +28,7 @@ from syncd.domain.lead import Value
 from syncd.domain.lens import fills_nothing
 from syncd.domain.plan import ASSIGNMENT, LABELS, LeadPlan, Operation, Subject, plan_lead
 from syncd.engine import settle
-from syncd.engine.connection import Connection, Progress, silent
+from syncd.engine.connection import Connection, Enough, Progress, never, silent
 from syncd.engine.create import Became, Creating, outward
 from syncd.engine.ingest import Ingest
 from syncd.engine.intents import Intents, never_arrived
@@ -49,6 +49,8 @@ class Pushed:
     done: int = 0
     failed: int = 0
     replanned: int = 0
+    left: int = 0
+    """Leads not come to: the time was up, or the vendor failed."""
     error: VendorError | None = None
     errors: list[str] = field(default_factory=list)
 
@@ -87,8 +89,11 @@ class Push:
         self._result = Pushed()
         self._stop = False
 
-    async def leads(self, plans: Sequence[LeadPlan], progress: Progress = silent) -> Pushed:
-        """Push every plan's operations. Errors of one lead stop only that lead; a vendor that fails stops itself."""
+    async def leads(self, plans: Sequence[LeadPlan], progress: Progress = silent, *, enough: Enough = never) -> Pushed:
+        """Push every plan's operations, until ``enough`` says that the time is up.
+
+        Errors of one lead stop only that lead; a vendor that fails stops itself.
+        """
         queue = list(reversed(plans))
         total = len(queue)
 
@@ -97,10 +102,13 @@ class Push:
                 plan = queue.pop()
                 await self._guarded(plan)
                 progress("push", self._connection.name, total - len(queue), total)
+                if enough():
+                    return
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(LEADS_AT_ONCE, total)):
                 group.create_task(worker())
+        self._result.left = len(queue)
         return self._result
 
     async def _guarded(self, plan: LeadPlan) -> None:

@@ -10,20 +10,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from syncd.domain.errors import AuthError, SyncdError, VendorError
 from syncd.domain.plan import NotCarried
-from syncd.engine.agents import learn_agents
+from syncd.engine.agents import learn_agents, recall_agents
 from syncd.engine.connection import Connection, Progress, silent
-from syncd.engine.pause import after, mend, stays_paused
+from syncd.engine.pause import mend, stays_paused
 from syncd.engine.plan import Planned, plan
-from syncd.engine.pull import depth_of, pull
-from syncd.engine.push import Push
-from syncd.engine.recover import recover
+from syncd.engine.turn import Turn
 from syncd.ports.clock import Clock
-from syncd.ports.store import Batch, HeldPlan, Store
+from syncd.ports.store import HeldPlan, Store
 
 CYCLES_MAX = 25
 """A sync that is not quiet after so many cycles is fighting somebody; it stops and says so."""
@@ -44,6 +42,8 @@ class Tally:
     error: str = ""
     hint: str = ""
     """What went wrong with the connection as a whole, in one line, and how to mend it."""
+    resumed: bool = False
+    """Its last pull went on with a walk begun earlier: the next one looks at everything once more."""
 
     def to_json(self) -> dict[str, Any]:
         """DESIGN §13; ``error`` is only there when something went wrong."""
@@ -100,9 +100,17 @@ class Engine:
     """The five stages over a set of connections."""
 
     def __init__(
-        self, store: Store, clock: Clock, connections: Sequence[Connection], progress: Progress = silent
+        self,
+        store: Store,
+        clock: Clock,
+        connections: Sequence[Connection],
+        progress: Progress = silent,
+        *,
+        lock_wait_s: float = 0.0,
     ) -> None:
+        """``lock_wait_s``: how long to stand in line for each connection; the slices of a daemon are short."""
         self._store = store
+        self._lock_wait_s = lock_wait_s
         self._clock = clock
         self._connections = list(connections)
         self._progress = progress
@@ -159,14 +167,16 @@ class Engine:
         """One cycle. Whether it was quiet, and for how many seconds a waiting intent asks us to wait."""
         before = {name: (t.changed, t.pushed, t.failed) for name, t in report.connections.items()}
         healthy = await self._pull_all(chosen, report, full=full, first=first)
+        began = self._clock.now()
         planned = await plan(self._store, self._clock, healthy)
+        await self._store.in_step([c.name for c in healthy if planned.nothing_left_at(c.name)], began)
         _tell(report, planned)
         await self._each(healthy, report, lambda c, t: self._push(c, t, planned))
         if len(healthy) == len(self._connections) and planned.in_step:
             await self._store.clean(planned.in_step)
-        waits = [await self._waiting(connection) for connection in healthy]
+        waits = [await self._turn(connection).waiting_s() for connection in healthy]
         after = {name: (t.changed, t.pushed, t.failed) for name, t in report.connections.items()}
-        moved = any(after[n][:2] != before[n][:2] for n in after)
+        moved = any(after[n][:2] != before[n][:2] or report.connections[n].resumed for n in after)
         report.settled = not planned.operations and len(healthy) == len(chosen)
         return not moved, max(waits, default=0.0)
 
@@ -179,14 +189,10 @@ class Engine:
             await learn_agents(self._store, self._clock, connection)
 
         async def read(connection: Connection, tally: Tally) -> None:
-            state = await self._store.connection(connection.name, connection.adapter.vendor)
-            depth = depth_of(connection, state, self._clock, full=full, first=first)
-            run = await self._store.start_run("pull", connection.name)
-            await recover(self._store, self._clock, connection)
-            pulled = await pull(self._store, self._clock, connection, depth, self._progress, run)
+            pulled = await self._turn(connection).read(full=full, first=first or tally.resumed)
             tally.pulled += pulled.pulled
             tally.changed += pulled.changed
-            await self._store.end_run(run, {"pulled": pulled.pulled, "changed": pulled.changed})
+            tally.resumed = pulled.resumed
 
         usable = [c for c in chosen if not report.connections[c.name].error]
         usable = await self._each(usable, report, agents)
@@ -197,34 +203,15 @@ class Engine:
         return await self._each(usable, report, read)
 
     async def _push(self, connection: Connection, tally: Tally, planned: Planned) -> None:
-        plans = planned.by_connection.get(connection.name, [])
-        if not plans:
-            return
-        # What planning taught the adapter is needed by whoever reads after a crash.
-        await self._keep_memory(connection)
-        run = await self._store.start_run("push", connection.name)
-        pushed = await Push(self._store, self._clock, connection, run=run).leads(plans, self._progress)
+        pushed = await self._turn(connection).write(planned)
         tally.pushed += pushed.done
         tally.changed += pushed.replanned
         tally.failed += pushed.failed
-        await self._store.end_run(run, {"pushed": pushed.done, "failed": pushed.failed}, "; ".join(pushed.errors[:3]))
-        await self._keep_memory(connection)
-        released = planned.released.get(connection.name)
-        if released is not None:
-            await self._store.settle_hold(released.id, "done")
         if pushed.error is not None:
             raise pushed.error
 
-    async def _waiting(self, connection: Connection) -> float:
-        """Seconds until a waiting intent or an unseen record of a connection can be decided; 0 if there is none."""
-        unseen = 1.0 if await self._store.unseen(connection.name) else 0.0
-        async with self._store.transaction() as tx:
-            intents = await tx.intents(connection.name)
-        if not intents:
-            return unseen
-        due = max(connection.adapter.capabilities.create_lag_s, 2.0)
-        left = due - (self._clock.now() - min(intent.at for intent in intents)).total_seconds()
-        return max(left, 1.0)
+    def _turn(self, connection: Connection) -> Turn:
+        return Turn(self._store, self._clock, connection, self._progress)
 
     async def _each(
         self,
@@ -242,7 +229,7 @@ class Engine:
             except VendorError as error:
                 tally.error = str(error)
                 tally.hint = mend(connection, error) if isinstance(error, AuthError) else error.hint
-                await self._keep_error(connection, error)
+                await self._turn(connection).keep_error(error)
             else:
                 came_through.append(connection)
 
@@ -254,24 +241,10 @@ class Engine:
     async def _leave_paused(self, chosen: Sequence[Connection], report: Report, *, asked: Sequence[str]) -> None:
         """Connections whose credentials were refused and have not changed are not called, unless asked for by name."""
         for connection in chosen:
-            state = await self._store.connection(connection.name, connection.adapter.vendor)
+            state = await self._turn(connection).state()
             if stays_paused(connection, state, asked=connection.name in asked):
                 tally = report.connections[connection.name]
                 tally.error, tally.hint = f"paused: {state.paused}", connection.mend
-
-    async def _keep_memory(self, connection: Connection) -> None:
-        """Store what the adapter has learned since it was last stored."""
-        state = await self._store.connection(connection.name, connection.adapter.vendor)
-        memory = dict(connection.adapter.memory)
-        if memory != dict(state.memory):
-            async with self._store.transaction() as tx:
-                await tx.save(Batch(connection=replace(state, memory=memory)))
-
-    async def _keep_error(self, connection: Connection, error: VendorError) -> None:
-        """Remember why a connection stopped; refused credentials pause it until they are mended."""
-        state = await self._store.connection(connection.name, connection.adapter.vendor)
-        async with self._store.transaction() as tx:
-            await tx.save(Batch(connection=after(connection, state, error)))
 
     async def _close(self, report: Report, chosen: Sequence[Connection]) -> None:
         """The numbers a person needs at the end."""
@@ -290,10 +263,11 @@ class Engine:
 
     @asynccontextmanager
     async def _alone(self, connections: Sequence[Connection]) -> AsyncIterator[None]:
-        """Hold the lock of every connection, in name order; another syncd at work is an error, not a queue."""
+        """Hold the lock of every connection, in name order; another syncd at work on one for long is an error."""
         async with AsyncExitStack() as stack:
             for connection in sorted(connections, key=lambda c: c.name):
-                if not await stack.enter_async_context(self._store.exclusively(connection.name)):
+                lock = self._store.exclusively(connection.name, wait_s=self._lock_wait_s)
+                if not await stack.enter_async_context(lock):
                     message = f"another syncd is working on {connection.name}"
                     raise SyncdError(message, hint="wait for it to finish, or stop it")
             yield
@@ -309,15 +283,3 @@ def _tell(report: Report, planned: Planned) -> None:
     """What cannot be carried of the leads planned now, and of those that were in step before."""
     leads = {*planned.in_step, *(op.lead for op in planned.operations), *(one.lead for one in planned.not_carried)}
     report.not_carried = [*(one for one in report.not_carried if one.lead not in leads), *planned.not_carried]
-
-
-async def recall_agents(store: Store, connection: Connection) -> None:
-    """The agents as the store knows them, for planning without asking the vendor."""
-    async with store.transaction() as tx:
-        agents = await tx.agents()
-        links = await tx.links_of("agent", [agent.id for agent in agents], connection.name)
-    for link in links:
-        if link.node is not None:
-            connection.agents_in[link.external_id] = link.node
-            connection.agents_out[link.node] = link.external_id
-    connection.agent_names.update({agent.id: agent.name for agent in agents})

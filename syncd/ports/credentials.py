@@ -59,3 +59,19 @@ class Credentials(Protocol):
         Raises AuthError where nothing could be kept (no key), so that no token is spent in vain.
         """
         ...
+
+
+class HookSecrets(Protocol):
+    """The webhook secrets that were generated because the config names none."""
+
+    async def webhook_secret(self, connection: str) -> str:
+        """The secret kept for a connection, "" if there is none. Raises AuthError if it cannot be decrypted."""
+        ...
+
+    async def make_webhook_secret(self, connection: str) -> str:
+        """The secret kept for a connection; a new one if there is none, the same for all who ask at once."""
+        ...
+
+    async def drop_webhook_secret(self, connection: str) -> None:
+        """Forget the secret: nobody calls with it any more."""
+        ...

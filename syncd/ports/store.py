@@ -14,6 +14,8 @@ from typing import Any, Protocol
 
 from syncd.domain.lead import Fields, Value
 from syncd.domain.merge import Origin
+from syncd.ports.mapped import Mapped
+from syncd.ports.walks import Walks
 
 Json = Any
 
@@ -139,7 +141,10 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A record that cannot be read. Unique by (connection, kind, external_id); ``error`` has no contents."""
+    """A record that cannot be read. Unique by (connection, kind, external_id); ``error`` has no contents.
+
+    parent  for notes: the external id of the lead it hangs on, by which it is read again
+    """
 
     connection: str
     kind: str
@@ -149,6 +154,7 @@ class Quarantined:
     at: datetime
     attempts: int = 1
     id: int = 0
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +326,7 @@ class Tx(Protocol):
         ...
 
 
-class Store(Protocol):
+class Store(Walks, Mapped, Protocol):
     """The canonical lead graph and everything around it."""
 
     def transaction(self) -> AbstractAsyncContextManager[Tx]:
@@ -341,6 +347,10 @@ class Store(Protocol):
 
     async def clean(self, versions: Mapping[int, int]) -> None:
         """Clear the dirty flag of leads that are still at this version (and not marked since)."""
+        ...
+
+    async def in_step(self, connections: Collection[str], at: datetime) -> None:
+        """Remember that a plan begun at this moment found nothing left to write at these connections."""
         ...
 
     def live_ids(self, connection: str, kind: str) -> AsyncIterator[Sequence[str]]:
@@ -383,8 +393,15 @@ class Store(Protocol):
         """Close a run with its counts."""
         ...
 
-    def exclusively(self, connection: str) -> AbstractAsyncContextManager[bool]:
-        """Session-level advisory lock of a connection: yields whether we have it. Gone with the process."""
+    async def dirty(self, limit: int | None = None) -> Mapping[int, int]:
+        """Leads that wait to be planned, with their versions; the lowest ids first."""
+        ...
+
+    def exclusively(self, connection: str, *, wait_s: float = 0) -> AbstractAsyncContextManager[bool]:
+        """Session-level advisory lock of a connection: yields whether we have it. Gone with the process.
+
+        wait_s  how long to stand in line for it
+        """
         ...
 
     async def counts(self) -> Mapping[str, int]:

@@ -8,12 +8,15 @@ leaves as one of the `VendorError` classes. It keeps no record and no secret in 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, Protocol
 
 from syncd.domain.lead import Fields
 from syncd.domain.lens import LensTable, Payload, Reading
+from syncd.ports.hooks import Hooks
 
 Json = Any
 
@@ -97,6 +100,8 @@ class Page:
     complete  True only on the last page of a walk that proved itself complete (evidence for absence)
     total     how many rows the vendor claims the walk has, None if unknown (for progress)
     broken    rows that have no usable id: (position-independent key, payload) for quarantine
+    position  where a walk of all leads goes on after this page, in another process too (`Walked`); "" where
+              it cannot, and where it has ended
     """
 
     rows: Sequence[Remote]
@@ -104,6 +109,24 @@ class Page:
     complete: bool = False
     total: int | None = None
     broken: Sequence[tuple[str, Json]] = ()
+    position: str = ""
+
+
+def mark(external_id: str) -> int:
+    """A 64-bit hash of an id, the same in every process: a million of them fit where a million strings would not."""
+    return int.from_bytes(blake2b(external_id.encode(errors="surrogatepass"), digest_size=8).digest(), signed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """A walk of all leads that was broken off.
+
+    position  `Page.position` of the last page taken in: JSON of the adapter's own, opaque to everybody else
+    seen      `mark` of every external id on the pages up to there; the adapter never changes it
+    """
+
+    position: str
+    seen: AbstractSet[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +232,11 @@ class Adapter(Protocol):
     lenses: LensTable
 
     @property
+    def hooks(self) -> Hooks | None:
+        """The account's webhooks; None where the vendor has none."""
+        ...
+
+    @property
     def clock(self) -> VendorClock:
         """The vendor's clock against ours, as far as answers have told."""
         ...
@@ -230,10 +258,13 @@ class Adapter(Protocol):
         """Who the credentials belong to, in a word or two. Raises AuthError, TransientError."""
         ...
 
-    def leads(self, cursor: str | None, *, full: bool) -> AsyncIterator[Page]:
+    def leads(self, cursor: str | None, *, full: bool, walked: Walked | None = None) -> AsyncIterator[Page]:
         """Pages of leads changed since ``cursor`` (all of them when ``full`` or cursor is None).
 
         The last page carries the cursor for next time. A failed page raises and promises nothing.
+
+        walked  only with ``full``: the walk goes on behind this position and promises in the end what it would have
+                promised undisturbed. A position that is no use any more begins it anew, with nothing counted as seen.
         """
         ...
 

@@ -5,6 +5,7 @@ message.py  requests, answers, endpoints, rows that are encoded once
 faults.py   what can go wrong on the wire, on purpose
 data.py     realistic people out of a seed
 world.py    spreads people over several vendors, with overlaps
+courier.py  posts webhooks, on good days and bad ones
 server.py   runs any number of sandboxes on loopback ports
 cinc.py …   one file (or folder) per vendor
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from email.utils import format_datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl
 
 import orjson
@@ -25,6 +25,9 @@ from syncd.ports.clock import Clock
 from syncd.sandbox.faults import Fault, FaultPlan
 from syncd.sandbox.message import Ask, Call, Handler, Reply, Route, Rows
 from syncd.sandbox.windows import Windows
+
+if TYPE_CHECKING:
+    from syncd.sandbox.courier import Courier
 
 __all__ = ["Ask", "Call", "CannotError", "DroppedError", "Handler", "Reply", "Route", "Rows", "SandboxVendor"]
 
@@ -60,6 +63,8 @@ class SandboxVendor(ABC):
         "closed": "Sold",
     }
     token = "sandbox-token"  # noqa: S105 -- not a secret: the sandbox's only one
+    courier: Courier | None = None
+    """What posts this vendor's webhooks, while somebody runs it; None where there are none."""
 
     def __init__(self, clock: Clock, **switches: Any) -> None:
         """An empty account. Raises KeyError for a switch the vendor does not have."""

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp
 
 from syncd.sandbox.base import SandboxVendor
 from syncd.sandbox.control import control_app
+from syncd.sandbox.courier import Courier
 
 HOST = "127.0.0.1"
 TOKEN_ENV = "SYNCD_SANDBOX_TOKEN"  # noqa: S105 -- the name of a variable
@@ -75,6 +76,8 @@ async def serve(sandboxes: Mapping[str, SandboxVendor], ports: Sequence[int] = (
         wished = [*ports, *[0] * (len(sandboxes) + 1)]
         for (name, sandbox), port in zip(sandboxes.items(), wished, strict=False):
             urls[name] = await stack.enter_async_context(_listening(sandbox.app, port)) + sandbox.prefix
+            if sandbox.courier is not None:
+                await stack.enter_async_context(_posting(sandbox.courier))
         people = control_app(sandboxes, urls)
         control_url = await stack.enter_async_context(_listening(people, wished[len(sandboxes)]))
         yield Served(sandboxes, urls, control_url)
@@ -152,6 +155,18 @@ async def _listening(app: ASGIApp, port: int) -> AsyncIterator[str]:
         server.should_exit = True
         await running
         listener.close()
+
+
+@contextlib.asynccontextmanager
+async def _posting(courier: Courier) -> AsyncIterator[None]:
+    """Webhooks go out until the block ends."""
+    work = asyncio.create_task(courier.run())
+    try:
+        yield
+    finally:
+        work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
 
 
 def _quoted(text: str) -> str:

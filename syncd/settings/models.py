@@ -127,13 +127,28 @@ class Sync(Model):
 
 
 class Web(Model):
-    """[web]: the listener for webhooks and the operator's pages."""
+    """[web]: the listener for webhooks, health, metrics and the operator's pages."""
 
     listen: Annotated[str, AfterValidator(_check_listen)] = Field(
         default="127.0.0.1:8642", description="address and port"
     )
     public_url: Url | None = Field(
         default=None, description="what vendors call from outside", examples=["https://sync.example.com"]
+    )
+    token: Secret | None = Field(
+        default=None,
+        description="opens what is neither a hook nor health, as `Authorization: Bearer`; left out, nothing does",
+        examples=[{"env": "SYNCD_WEB_TOKEN"}],
+    )
+    body_bytes_max: int = Field(
+        default=1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="a larger request is refused"
+    )
+    request_timeout: Duration = Field(
+        default=timedelta(seconds=10), gt=timedelta(0), description="a request that is not there by then is cut off"
+    )
+    connections_max: int = Field(default=256, ge=8, description="open at a time; one more is closed at once")
+    inbox_kept: Duration = Field(
+        default=timedelta(days=14), description="how long deliveries are kept after they were taken in"
     )
 
 

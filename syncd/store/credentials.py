@@ -1,4 +1,4 @@
-"""Tokens at rest, encrypted, and the lock under which they are renewed.
+"""Tokens and generated webhook secrets at rest, encrypted, and the lock under which they are renewed.
 
 The lock is a session-level advisory lock on a database session of its own: it needs no transaction that stays open
 across a call to a vendor, every save commits at once, and it is gone with its process.
@@ -9,6 +9,7 @@ noticed before a token is spent, and a save that fails is tried again on further
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
 
 KIND: Final = "tokens"
+WEBHOOK: Final = "webhook"
+WEBHOOK_BYTES = 32
 LOCK_TIMEOUT_S = 120
 """Longer than a token endpoint may take to answer."""
 SAVE_AGAIN_AFTER_S: Final = (0.0, 1.0, 5.0, 10.0)
@@ -38,6 +41,7 @@ INSERT INTO credential (connection, kind, secret, expires_at, updated_at) VALUES
 ON CONFLICT (connection, kind) DO UPDATE
 SET secret = EXCLUDED.secret, expires_at = EXCLUDED.expires_at, updated_at = EXCLUDED.updated_at
 """
+_DROP = "DELETE FROM credential WHERE connection = %s AND kind = %s"
 _LOCK = "SELECT current_setting('transaction_read_only') FROM pg_advisory_lock(%s)"
 _ALL = "SELECT connection, kind, secret FROM credential ORDER BY connection, kind"
 _REPLACE = "UPDATE credential SET secret = %s WHERE connection = %s AND kind = %s"
@@ -144,6 +148,46 @@ class PostgresCredentials:
             self.keys.write(keys[:1])
         return Rotation(done, len(keys) - 1 if self.keys.in_file else 0)
 
+    async def webhook_secret(self, connection: str) -> str:
+        """The webhook secret generated for a connection, "" if there is none. Raises AuthError like `read`."""
+        async with self._session() as session:
+            return await self._kept_secret(session, connection)
+
+    async def make_webhook_secret(self, connection: str) -> str:
+        """The same, made if there is none: one secret, however many ask at once."""
+        async with self._locked("credential-webhook", connection) as session:
+            secret = await self._kept_secret(session, connection)
+            if not secret:
+                secret = secrets.token_urlsafe(WEBHOOK_BYTES)
+                plain = orjson.dumps({"connection": connection, "secret": secret})
+                row = [connection, WEBHOOK, self.cipher(connection).encrypt(plain), None, self._clock.now()]
+                with translated():
+                    await session.execute(_SAVE, row)
+            return secret
+
+    async def drop_webhook_secret(self, connection: str) -> None:
+        """Forget the secret: nobody calls with it any more."""
+        async with self._session() as session:
+            with translated():
+                await session.execute(_DROP, [connection, WEBHOOK])
+
+    async def _kept_secret(self, session: Raw, connection: str) -> str:
+        with translated():
+            found = await (await session.execute(_READ, [connection, WEBHOOK])).fetchone()
+        return "" if found is None else str(self.plain(connection, bytes(found[0]))["secret"])
+
+    def plain(self, connection: str, secret: bytes) -> dict[str, Any]:
+        """What is encrypted in a row of this connection. Raises AuthError if it cannot be read."""
+        from cryptography.fernet import InvalidToken
+
+        try:
+            table: dict[str, Any] = orjson.loads(self.cipher(connection).decrypt(secret))
+        except InvalidToken:
+            raise self.undecipherable(connection) from None
+        if table.pop("connection", None) != connection:
+            raise self.undecipherable(connection)
+        return table
+
     async def resume(self, connection: str) -> None:
         """The credentials are good again: the connection is not paused any more."""
         async with self._session() as session:
@@ -219,15 +263,7 @@ class _Vault:
             found = await (await self._session.execute(_READ, [self._connection, KIND])).fetchone()
         if found is None:
             return None
-        from cryptography.fernet import InvalidToken
-
-        try:
-            plain = self._kept.cipher(self._connection).decrypt(bytes(found[0]))
-        except InvalidToken:
-            raise self._kept.undecipherable(self._connection) from None
-        table = orjson.loads(plain)
-        if table.pop("connection", None) != self._connection:
-            raise self._kept.undecipherable(self._connection)
+        table = self._kept.plain(self._connection, bytes(found[0]))
         for name in ("renew_at", "expires_at"):
             table[name] = datetime.fromisoformat(table[name]) if table[name] else None
         return Tokens(**table)

@@ -21,9 +21,13 @@ LOCK_TIMEOUT = "2s"
 _PARTITION = re.compile(r"change_(default|\d{4}_\d{2})\Z")
 
 
+QUEUE = "procrastinate_"
+"""What the names of the job queue's tables begin with."""
+
+
 def ours(name: str | None, kind: str, _parents: Any) -> bool:
-    """Alembic's filter: partitions follow from the data, not from migrations."""
-    return not (kind == "table" and name is not None and _PARTITION.match(name))
+    """Alembic's filter: partitions follow from the data, the queue's tables from Procrastinate, not from the models."""
+    return not (kind == "table" and name is not None and (_PARTITION.match(name) or name.startswith(QUEUE)))
 
 
 def months(now: datetime, ahead: int = AHEAD_MONTHS) -> list[tuple[datetime, datetime]]:

@@ -21,7 +21,9 @@ from syncd.store import rows, snapshots
 from syncd.store.copy import Raw
 from syncd.store.database import Database, translated
 from syncd.store.jsonb import adapt_connection, clean
+from syncd.store.mapped import MappedRows
 from syncd.store.tx import Transaction, fetch
+from syncd.store.walks import WalkRows
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -34,7 +36,7 @@ PREPARE_AFTER = 3
 LIVE_IDS_BATCH = 5000
 
 
-class PostgresStore:
+class PostgresStore(WalkRows, MappedRows):
     """The `Store` of PostgreSQL. Every method raises DatabaseError where the database fails."""
 
     def __init__(self, database: Database, *, clock: Clock | None = None, pool_size: int = POOL_SIZE) -> None:
@@ -104,6 +106,13 @@ class PostgresStore:
             seen = [list(versions), list(versions.values())]
             await self._execute(self._CLEAN, *seen, *seen)
 
+    _IN_STEP = "UPDATE connection SET in_step_at = greatest(in_step_at, %s) WHERE name = ANY(%s)"
+
+    async def in_step(self, connections: Collection[str], at: datetime) -> None:
+        """Remember that a plan begun at this moment found nothing left to write at these connections."""
+        if connections:
+            await self._execute(self._IN_STEP, at, sorted(connections))
+
     _LIVE_IDS = """
     SELECT external_id FROM link WHERE connection = %s AND kind = %s AND external_id > %s AND state = 'live'
     ORDER BY external_id LIMIT %s
@@ -124,6 +133,12 @@ class PostgresStore:
     async def notes_due(self, connection: str, limit: int) -> Sequence[str]:
         """External ids of live lead links whose notes were read longest ago (never first)."""
         return [row[0] for row in await self.fetch(self._NOTES_DUE, connection, limit)]
+
+    _DIRTY = "SELECT id, version FROM lead WHERE dirty ORDER BY id LIMIT %s"
+
+    async def dirty(self, limit: int | None = None) -> Mapping[int, int]:
+        """Leads that wait to be planned, with their versions; the lowest ids first."""
+        return dict(await self.fetch(self._DIRTY, limit))
 
     # A record we created and never read has no payload yet; there are only ever a few.
     _UNSEEN = """
@@ -203,9 +218,15 @@ class PostgresStore:
         query = "UPDATE run SET ended_at = %s, counts = %s, error = %s WHERE id = %s"
         await self._execute(query, self._clock.now(), rows.jsonb(dict(counts)), clean(error), run)
 
+    async def forget_runs(self, before: datetime) -> None:
+        """Delete the rows of runs that ended before a moment; what they changed stays in the journal."""
+        await self._execute("DELETE FROM run WHERE ended_at < %s", before)
+
     @asynccontextmanager
-    async def exclusively(self, connection: str) -> AsyncGenerator[bool]:
+    async def exclusively(self, connection: str, *, wait_s: float = 0) -> AsyncGenerator[bool]:
         """Session-level advisory lock of a connection: yields whether we have it. Gone with the process.
+
+        wait_s  how long to stand in line for it
 
         It has a database session of its own, outside of the pool, so it never waits for one.
         """
@@ -215,10 +236,8 @@ class PostgresStore:
             )
         async with session:
             with translated():
-                key = self.database.lock_key("connection", connection)
-                cursor = await session.execute("SELECT pg_try_advisory_lock(%s)", [key])
-                row = await cursor.fetchone()
-            yield bool(row and row[0])
+                ours = await _locked(session, self.database.lock_key("connection", connection), wait_s)
+            yield ours
             # The server takes a moment to notice a closed session; whoever comes right after us must not wait for it.
             with translated():
                 await session.execute("SELECT pg_advisory_unlock_all()")
@@ -284,6 +303,19 @@ class PostgresStore:
     async def _execute(self, query: str, *parameters: Any) -> None:
         async with self._raw() as raw:
             await raw.execute(query.encode(), parameters)
+
+
+async def _locked(session: psycopg.AsyncConnection, key: int, wait_s: float) -> bool:
+    """Take an advisory lock. Whether we have it before the time is up."""
+    row = await (await session.execute("SELECT pg_try_advisory_lock(%s)", [key])).fetchone()
+    if (row and row[0]) or not wait_s:
+        return bool(row and row[0])
+    await session.execute("SELECT set_config('lock_timeout', %s, false)", [f"{round(wait_s * 1000)}ms"])
+    try:
+        await session.execute("SELECT pg_advisory_lock(%s)", [key])
+    except psycopg.errors.LockNotAvailable:
+        return False
+    return True
 
 
 def _engine(database: Database, pool_size: int) -> AsyncEngine:

@@ -88,7 +88,7 @@ CONFLICT = target(
 QUARANTINE = target(
     "quarantine",
     "connection text, kind text, external_id text, error text, payload json, first_at timestamptz, at timestamptz, "
-    "attempts int4",
+    "attempts int4, parent text",
 )
 
 # One lead, whole: its columns, labels as they are spelt on it, assignments by role.
@@ -222,7 +222,7 @@ def quarantine_row(record: Quarantined) -> Row:
     """A quarantined record as a row of `QUARANTINE`."""
     return (
         record.connection, record.kind, clean(record.external_id), clean(record.error), record.payload, record.at,
-        record.at, record.attempts,
+        record.at, record.attempts, clean(record.parent),
     )  # fmt: skip
 
 

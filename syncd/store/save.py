@@ -254,7 +254,8 @@ WHERE q.connection = u.connection AND q.kind = u.kind AND q.external_id = u.exte
 _UPSERT_QUARANTINE = f"""
 INSERT INTO quarantine ({rows.QUARANTINE.names}) SELECT {rows.QUARANTINE.names} FROM in_quarantine
 ON CONFLICT (connection, kind, external_id) DO UPDATE
-SET error = EXCLUDED.error, payload = EXCLUDED.payload, at = EXCLUDED.at, attempts = quarantine.attempts + 1
+SET error = EXCLUDED.error, payload = EXCLUDED.payload, at = EXCLUDED.at, parent = EXCLUDED.parent,
+    attempts = quarantine.attempts + 1
 """  # noqa: S608 - column names of our own
 
 

@@ -28,7 +28,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, DATE, JSONB, NUMERIC, TEXT, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, DATE, DOUBLE_PRECISION, JSONB, NUMERIC, TEXT, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAMING = {
@@ -71,6 +71,8 @@ class Connection(Base):
     last_pull: Mapped[datetime | None]
     last_full: Mapped[datetime | None]
     last_walk: Mapped[datetime | None]
+    mapped_with: Mapped[str] = mapped_column(server_default=NONE)
+    in_step_at: Mapped[datetime | None]
     last_error: Mapped[str] = mapped_column(server_default=NONE)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -356,7 +358,10 @@ class Operation(Base):
 
 
 class Inbox(Base):
-    """Raw webhook deliveries, unique by event."""
+    """Raw webhook deliveries, unique by event. state: waiting | done | ignored | failed.
+
+    ``hints`` is what is still to be read once an attempt failed (all that the body says until then), ``due_at`` when.
+    """
 
     __tablename__ = "inbox"
     __table_args__ = (
@@ -371,6 +376,8 @@ class Inbox(Base):
     body: Mapped[bytes]
     state: Mapped[str] = mapped_column(server_default=text("'waiting'"))
     attempts: Mapped[int] = mapped_column(Integer, server_default=ZERO)
+    hints: Mapped[Json | None] = mapped_column(JSON)
+    due_at: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
     error: Mapped[str] = mapped_column(server_default=NONE)
 
@@ -389,6 +396,36 @@ class Quarantine(Base):
     first_at: Mapped[datetime]
     at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(Integer, server_default=ONE)
+    parent: Mapped[str] = mapped_column(server_default=NONE)
+
+
+class Quota(Base):
+    """A vendor's window of calls as all processes count it (domain/quota.py); ``version`` 0: nothing is counted yet.
+
+    ``held_until``, in the row of group '': until when the connection's circuit is open.
+    """
+
+    __tablename__ = "quota"
+    __table_args__ = (
+        PrimaryKeyConstraint("connection", "group"),
+        # Rewritten several times a second: room for that in the same page.
+        {"postgresql_with": {"fillfactor": 50}},
+    )
+    connection: Mapped[str]
+    group: Mapped[str]
+    version: Mapped[int] = mapped_column(server_default=ZERO)
+    limit: Mapped[int] = mapped_column(Integer, server_default=ZERO)
+    per_s: Mapped[float] = mapped_column(DOUBLE_PRECISION, server_default=ZERO)
+    learned_until: Mapped[datetime | None]
+    number: Mapped[int] = mapped_column(server_default=ZERO)
+    left: Mapped[int] = mapped_column(Integer, server_default=ZERO)
+    given: Mapped[int] = mapped_column(Integer, server_default=ZERO)
+    answered: Mapped[int] = mapped_column(Integer, server_default=ZERO)
+    ends_at: Mapped[datetime | None]
+    told: Mapped[bool] = mapped_column(server_default=FALSE)
+    paused_until: Mapped[datetime | None]
+    held_until: Mapped[datetime | None]
+    holds: Mapped[dict[str, Any]] = mapped_column(server_default=EMPTY)
 
 
 class Run(Base):
@@ -403,6 +440,28 @@ class Run(Base):
     ended_at: Mapped[datetime | None]
     counts: Mapped[dict[str, Any]] = mapped_column(server_default=EMPTY)
     error: Mapped[str] = mapped_column(server_default=NONE)
+
+
+class Walk(Base):
+    """A walk of all leads of a connection that is under way."""
+
+    __tablename__ = "walk"
+    connection: Mapped[str] = mapped_column(primary_key=True)
+    began: Mapped[datetime]
+    notes: Mapped[bool]
+    position: Mapped[str] = mapped_column(server_default=NONE)
+    whole: Mapped[bool]
+    listed: Mapped[bool]
+
+
+class WalkSeen(Base):
+    """What it has shown: 8 bytes an id, in the order of the machine."""
+
+    __tablename__ = "walk_seen"
+    __table_args__ = (Index(None, "connection"),)
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    connection: Mapped[str]
+    marks: Mapped[bytes]
 
 
 class Credential(Base):

@@ -1,7 +1,8 @@
 """The vendors: one folder each, all alike, and what they share.
 
 http.py      one `Http` per connection: send, retry, translate, count
-budget.py    never more calls than the vendor's window allows
+budget.py    never more calls than the vendor's window allows: window.py in one process, shared.py in all of them
+breaker.py   a vendor that fails again and again is left alone for a while
 auth.py      the credentials of a connection, as request headers
 login.py     how tokens are come by, as data; renewing.py carries it out over tokenwire.py
 failures.py  the table that turns a status and a body into one class of error

@@ -1,6 +1,6 @@
 """How every vendor is called: one `Http` per connection.
 
-    send ─► retry ─► authorise ─► budget, one of 8 places ─► transport
+    send ─► circuit ─► retry ─► authorise ─► budget, one of 8 places ─► transport
          ◄─ class of error ◄─ status, code ◄─ size limit, JSON ◄─
 
 A call that fails leaves as one class of `VendorError` whose name is the recovery. Reads, and writes the
@@ -13,17 +13,14 @@ addresses and phone numbers of people.
 
 from __future__ import annotations
 
-import json as stdlib_json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from hashlib import blake2b
-from secrets import token_hex
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import httpx
-import orjson
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from syncd.domain.errors import (
@@ -36,8 +33,11 @@ from syncd.domain.errors import (
 from syncd.ports.clock import Clock
 from syncd.ports.vendor import VendorClock
 from syncd.vendors.auth import Auth
+from syncd.vendors.bodies import content_of, digest, is_broken, parse
+from syncd.vendors.breaker import RETRY_AFTER_S_MAX, Breaker, OpenCircuitError
 from syncd.vendors.budget import Budget, Slot
 from syncd.vendors.failures import ErrorRow, ErrorTable, Failure
+from syncd.vendors.observed import OK, Call, Observe, silent, word
 from syncd.vendors.skew import Skew
 from syncd.vendors.transport import open_transport
 
@@ -107,6 +107,7 @@ class Http:
         body_bytes_max: int = BODY_BYTES_MAX,
         retries: int = 4,
         rng: random.Random | None = None,
+        observe: Observe = silent,
     ) -> None:
         """A wire to ``base_url`` (a trailing slash is dropped).
 
@@ -114,6 +115,7 @@ class Http:
         default_headers  go out with every call
         retries          repeats after the first try of a call that may be repeated
         rng              source of jitter, for simulations that must be repeatable
+        observe          told of every call as it ends
         """
         self._base = base_url.rstrip("/")
         self._auth, self._budget, self._errors, self._clock = auth, budget, errors, clock
@@ -122,7 +124,8 @@ class Http:
         self._timeout = httpx.Timeout(timeout_s).as_dict()
         self._body_bytes_max, self._retries = body_bytes_max, retries
         self._rng = rng or random.Random()  # noqa: S311 -- jitter, nothing secret
-        self._skew = Skew()
+        self._breaker = Breaker(budget.connection, clock, self._rng, budget.quota)
+        self._observe, self._skew = observe, Skew()
         self._counts = {"read": 0, "write": 0}
 
     @property
@@ -183,11 +186,13 @@ class Http:
             retry=retry_if_exception(lambda error: _again(error, repeat=call.repeat)),
             reraise=True,
         )
-        answer: Answer = await retrying(self._authorised, call)
+        async with self._breaker.guarding(f"{method} {path}"):
+            answer: Answer = await retrying(self._authorised, call)
         return answer
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the connections, and give back the calls that were not made."""
+        await self._budget.aclose()
         await self._transport.aclose()
 
     def _url(self, method: str, path: str, params: Mapping[str, str], query: Sequence[tuple[str, str]]) -> str:
@@ -201,13 +206,13 @@ class Http:
         return f"{self._base}{filled}?{search}" if search else f"{self._base}{filled}"
 
     def _pause(self, state: RetryCallState) -> float:
-        """Seconds before the next try: exponential with jitter; after a 429 the budget does the waiting."""
+        """Seconds before the next try: exponential with jitter, or as told; after a 429 the budget does the waiting."""
         failed = state.outcome.exception() if state.outcome else None
         spread: float = self._rng.uniform(1 - JITTER, 1 + JITTER)
         if isinstance(failed, RateLimitedError):
             return 0.05 * spread
-        growing: float = BACKOFF_FIRST_S * 2 ** (state.attempt_number - 1)
-        return min(BACKOFF_MAX_S, growing) * spread
+        growing: float = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** (state.attempt_number - 1)) * spread
+        return max(growing, failed.retry_after_s) if isinstance(failed, TransientError) else growing
 
     async def _authorised(self, call: _Call) -> Answer:
         """One try; credentials that are refused and can be changed get another at once (it was not carried out)."""
@@ -228,11 +233,23 @@ class Http:
 
     async def _attempt(self, call: _Call, credentials: Mapping[str, str]) -> Answer:
         async with self._budget.slot(call.method, call.path) as slot:
-            raw = await self._exchange(call, credentials)
-            data = parse(raw.body)
-            status = self._errors.status(raw.status, None if is_broken(data) else data)
-            self._learn(call, raw, status, data, slot)
-        return self._understand(call, raw, status, data)
+            with self._observed(call):
+                raw = await self._exchange(call, credentials)
+                data = parse(raw.body)
+                status = self._errors.status(raw.status, None if is_broken(data) else data)
+                self._learn(call, raw, status, data, slot)
+                return self._understand(call, raw, status, data)
+
+    @contextmanager
+    def _observed(self, call: _Call) -> Iterator[None]:
+        """Tell how long a call took and how it ended; one that was cut off from here is told of nobody."""
+        began = self._clock.monotonic()
+        try:
+            yield
+        except Exception as error:
+            self._observe(Call(call.method, call.path, word(error), self._clock.monotonic() - began))
+            raise
+        self._observe(Call(call.method, call.path, OK, self._clock.monotonic() - began))
 
     async def _exchange(self, call: _Call, credentials: Mapping[str, str]) -> _Raw:
         """Send and receive. Raises TransientError, UnreadableError for a body over the limit."""
@@ -301,7 +318,11 @@ class Http:
         shown = None if unparsed else data
         if not self._errors.is_success(status, shown):
             code = self._errors.code(shown)
-            raise self._errors.translate(Failure(call.method, call.path, status, call.write, code, shown, raw.headers))
+            failed = Failure(call.method, call.path, status, call.write, code, shown, raw.headers)
+            error = self._errors.translate(failed)
+            if isinstance(error, TransientError):
+                error.retry_after_s = _retry_after(raw.headers) or 0.0
+            raise error
         if unparsed:
             if _is_html(raw):
                 raise self._broken(call, raw, "answered HTML, not JSON")
@@ -315,72 +336,12 @@ class Http:
         return TransientError(f"{call.method} {call.path}: {raw.status} {words}", status=raw.status, hint=hint)
 
 
-class _Broken:
-    """Marks a body that is not JSON."""
-
-
-_BROKEN = _Broken()
-
-
-def parse(body: bytes) -> Any:
-    """The JSON in ``body``; None if it is empty; a marker if it is broken.
-
-    What orjson refuses although a lenient reader would not (half a surrogate, a byte that is not UTF-8) is
-    read leniently: such text makes one record unreadable when it is mapped, not a whole page now.
-    """
-    if not body.strip():
-        return None
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return stdlib_json.loads(body.decode("utf-8-sig", errors="surrogateescape"))
-    except (ValueError, RecursionError):
-        return _BROKEN
-
-
-def is_broken(data: Any) -> bool:
-    """Whether `parse` found no JSON."""
-    return data is _BROKEN
-
-
-def digest(payload: Any, without: frozenset[str] = frozenset()) -> bytes:
-    """16 bytes over a payload whose key order does not matter; top-level keys in ``without`` are left out."""
-    if without and isinstance(payload, Mapping):
-        payload = {key: value for key, value in payload.items() if key not in without}
-    try:
-        encoded = orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # half a surrogate, a huge number: see `parse`
-        encoded = stdlib_json.dumps(payload, sort_keys=True).encode()
-    return blake2b(encoded, digest_size=16).digest()
-
-
-def content_of(
-    *, json: Any = None, form: Mapping[str, str] | None = None, multipart: Mapping[str, str] | None = None
-) -> tuple[bytes, dict[str, str]]:
-    """A body, from the one that is given, and the header that says what it is."""
-    if multipart is not None:
-        return _multipart(multipart)
-    if form is not None:
-        return urlencode(form).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
-    if json is not None:
-        return orjson.dumps(json), {"Content-Type": "application/json"}
-    return b"", {}
-
-
-def _multipart(fields: Mapping[str, str]) -> tuple[bytes, dict[str, str]]:
-    boundary = token_hex(16)  # random, so that no value can hold it
-    parts = (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{quote(name)}"\r\n\r\n{value}\r\n'
-        for name, value in fields.items()
-    )
-    content = "".join((*parts, f"--{boundary}--\r\n")).encode(errors="replace")
-    return content, {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-
-
 def _again(error: BaseException, *, repeat: bool) -> bool:
-    return isinstance(error, RateLimitedError) or (isinstance(error, TransientError) and repeat)
+    if isinstance(error, OpenCircuitError):
+        return False
+    if isinstance(error, TransientError):
+        return repeat and error.retry_after_s <= RETRY_AFTER_S_MAX
+    return isinstance(error, RateLimitedError)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -18,8 +18,10 @@ import httpx
 from syncd.domain.errors import ConfigError
 from syncd.ports.clock import Clock
 from syncd.ports.credentials import Credentials
+from syncd.ports.quota import Quota
 from syncd.ports.vendor import Adapter, Capabilities, Extras
 from syncd.vendors.login import Login
+from syncd.vendors.observed import Observe, silent
 
 
 class ConnectionLike(Protocol):
@@ -44,6 +46,8 @@ class Deps:
     memory     what the last adapter of this connection learned (`Adapter.memory`)
     rng        source of jitter; None: the system's
     credentials  where tokens that are renewed are kept; None: in memory
+    observe    told of every call on the wire as it ends
+    quota      the windows of calls that all processes share; None: this one is alone
     """
 
     clock: Clock
@@ -51,6 +55,8 @@ class Deps:
     memory: Mapping[str, Any] = field(default_factory=dict)
     rng: random.Random | None = None
     credentials: Credentials | None = None
+    observe: Observe = silent
+    quota: Quota | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from syncd.domain.errors import AuthError, TransientError
-from syncd.vendors.http import content_of, is_broken, parse
+from syncd.vendors.bodies import content_of, is_broken, parse
 from syncd.vendors.login import TokenRequest
 from syncd.vendors.transport import open_transport
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from syncd.sandbox.base import Ask
+from syncd.sandbox.faults import Fault
 from tests.acceptance.world import World, ada
 
 LEAD = {"cinc": "/site/leads/{id}", "chime": "/v1.0/leads/{id}"}
@@ -44,20 +45,41 @@ async def test_a_held_plan_holds_all_and_approval_releases_exactly_it(world: Wor
     await world.in_step()
 
 
-async def test_approval_of_a_plan_that_has_changed_releases_nothing(world: World):
-    """What was approved is one plan with one fingerprint: when more people come, the new plan waits for its own."""
+async def test_approval_releases_what_was_approved_and_nothing_else(world: World):
+    """The operations of one plan were approved: when more people come, those wait for an approval of their own, and
+    who has changed since is no longer the person that was approved.
+    """
     world.chime_options = "guard = { creates = 1 }"
-    for n in (1, 2):
-        world.cinc.add_person(first_name=f"P{n}", email=f"p{n}@example.com")
+    first, _ = (world.cinc.add_person(first_name=f"P{n}", email=f"p{n}@example.com") for n in (1, 2))
     (old,) = (await world.sync()).held
     await world.settle_hold(old.id, "approved")
-    world.cinc.add_person(first_name="P3", email="p3@example.com")
+    for n in (3, 4):
+        world.cinc.add_person(first_name=f"P{n}", email=f"p{n}@example.com")
+    world.cinc.edit(first, "city", "London")
     (new,) = (await world.sync()).held
     assert new.id != old.id
-    assert world.chime.ids() == []
+    assert [op["fields"]["first_name"]["to"] for op in new.operations] == ["P1", "P3", "P4"]
+    assert [world.chime.shows(lead)["first_name"] for lead in world.chime.ids()] == ["P2"]
     await world.settle_hold(new.id, "rejected")
     assert not (await world.sync()).held
-    assert world.chime.ids() == []
+    assert len(world.chime.ids()) == 1
+
+
+async def test_an_approved_plan_that_was_broken_off_goes_on(world: World):
+    """Half of it went out, then the vendor failed: the rest needs no second approval, and in the end it is done."""
+    world.chime_options = "guard = { creates = 1 }"
+    for n in range(12):
+        world.cinc.add_person(first_name=f"P{n}", email=f"p{n}@example.com")
+    (held,) = (await world.sync()).held
+    await world.settle_hold(held.id, "approved")
+    world.chime.fault = lambda ask, _: Fault("error") if ask.write and len(world.chime.ids()) > 3 else None
+    assert (await world.sync()).held == []
+    assert 3 < len(world.chime.ids()) < 12
+    world.chime.fault = None
+    report = await world.quiet()
+    assert (report.held, len(world.chime.ids())) == ([], 12)
+    async with world.open() as syncd:
+        assert await syncd.store.held() == []
 
 
 @pytest.mark.parametrize(

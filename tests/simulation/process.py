@@ -72,10 +72,10 @@ class Store:
         self._life.boundary("after commit")
 
     @asynccontextmanager
-    async def exclusively(self, connection: str) -> AsyncGenerator[bool]:
+    async def exclusively(self, connection: str, *, wait_s: float = 0) -> AsyncGenerator[bool]:
         """The lock of a connection; the database lets go of it when the process dies."""
         self._life.check()
-        async with self._inner.exclusively(connection) as ours:
+        async with self._inner.exclusively(connection, wait_s=wait_s) as ours:
             yield ours
 
     async def snapshots(self, **options: Any) -> AsyncIterator[Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from syncd.domain.errors import RateLimitedError
+from syncd.ports.urgency import Urgency, urgently
 from syncd.sandbox.base import Ask
 from syncd.sandbox.faults import Fault, Moment, Script
 from syncd.sandbox.inprocess import SandboxTransport
@@ -167,3 +168,23 @@ async def test_a_cancelled_call_gives_its_place_back():
     await asyncio.gather(task, return_exceptions=True)
     async with budget.slot("GET", "/x"):
         assert clock.elapsed_s >= 5.0
+
+
+async def test_the_less_urgent_leave_a_reserve():
+    """A backfill waits for the next window while a fifth of this one is left; a push takes it at once."""
+    clock = VirtualClock()
+    budget = Budget(clock, Rate(10, 5.0), "connection", lambda _headers, _status: None)
+
+    async def call() -> float:
+        async with budget.slot("GET", "/x"):
+            return clock.elapsed_s
+
+    with urgently(Urgency.BACKFILL):
+        backfill = [await call() for _ in range(8)]
+        waiting = asyncio.create_task(call())
+        await clock.sleep(1)
+    with urgently(Urgency.PUSH):
+        pushed = [await call() for _ in range(2)]
+    assert backfill == [0.0] * 8
+    assert pushed == [1.0] * 2
+    assert await waiting >= 5.0

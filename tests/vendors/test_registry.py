@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from syncd.domain.errors import AuthError, ConfigError
+from syncd.domain.errors import AuthError, ConfigError, TransientError
 from syncd.ports.vendor import Capabilities
+from syncd.sandbox.inprocess import SandboxTransport
 from syncd.settings.connections import VENDORS as CONNECTIONS
 from syncd.settings.values import Secret
 from syncd.vendors.registry import VENDORS, Deps, capabilities, login, make, vendor
 from tests.vendors.clocks import VirtualClock
+from tests.vendors.competing import MemoryQuota
 
 TOKEN: Any = {"kind": "token", "token": Secret.literal("a-token")}
 MORE: Any = {
@@ -45,6 +47,19 @@ async def test_an_adapter_is_made_without_a_call(name: str):
     assert dict(adapter.requests) == {"read": 0, "write": 0}
     assert "a-token" not in repr(adapter)
     await adapter.aclose()
+
+
+@pytest.mark.parametrize("name", list(VENDORS))
+async def test_every_vendor_counts_its_calls_with_the_other_processes(name: str):
+    """The first call, which nobody answers, was asked for at the limits that all processes share."""
+    quota = MemoryQuota()
+    clock = quota._clock = VirtualClock()  # type: ignore[assignment]
+    adapter = make(sample(name, TOKEN), Deps(clock, SandboxTransport({}), quota=quota))
+    with pytest.raises(TransientError):
+        await adapter.check()
+    await adapter.aclose()
+    assert {connection for connection, _ in quota.windows} == {"mine"}
+    assert all(window.given > 0 for window in quota.windows.values())
 
 
 @pytest.mark.parametrize("name", ["cinc", "chime"])

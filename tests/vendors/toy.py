@@ -36,7 +36,8 @@ def toy_http(clock: Clock, base_url: str = "http://toy/api", **given: Any) -> Ht
     transport: httpx.AsyncBaseTransport | None = given.pop("transport", None)
     auth = given.pop("auth", None) or TokenAuth("sandbox-token", STYLES)
     seed = given.pop("seed", Rate(100, 10.0))
-    budget = Budget(clock, seed, given.pop("key", "endpoint"), given.pop("read_limits", read_limits))
+    own = Budget(clock, seed, given.pop("key", "endpoint"), given.pop("read_limits", read_limits))
+    budget = given.pop("budget", own)
     return Http(
         base_url=base_url, auth=auth, budget=budget, errors=ERRORS, clock=clock, transport=transport,
         rng=random.Random(1),  # noqa: S311 -- jitter

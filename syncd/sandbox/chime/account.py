@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 from syncd.ports.clock import Clock
 from syncd.sandbox.base import Reply, Rows, SandboxVendor
+from syncd.sandbox.chime.hooks import AGENTS, LOGS, NOTES, Subscriptions
+from syncd.sandbox.chime.hooks import SWITCHES as HOOKS
 from syncd.sandbox.chime.oauth import OauthApi
 from syncd.sandbox.chime.state import (
     FIRST_ID,
@@ -41,7 +43,8 @@ class Account(SandboxVendor, ABC):
     unquoted), ``put_answer`` (object, string, empty), ``note_answer`` (object, number, string, empty),
     ``empty_errors``; time ``lag_s``, ``limit``, ``reset_style`` (ms, epoch_s, epoch_ms); credentials
     ``strict_style``, ``bearer_only``, and those of `OauthApi`; store ``dedupe_on_create``, ``reformat_phones``,
-    ``empty_tags`` (clear, keep, refuse), ``merge_inquiry``, ``stages``, ``custom_roles``; rights ``distribution``.
+    ``empty_tags`` (clear, keep, refuse), ``merge_inquiry``, ``stages``, ``custom_roles``; rights ``distribution``;
+    webhooks: ``hook_…`` (hooks.py, courier.py).
     """
 
     name = "chime"
@@ -75,12 +78,15 @@ class Account(SandboxVendor, ABC):
         "redirect_uri": "",
         "oauth_answer": "plain",
         "client_auth": "any",
+        **HOOKS,
     }
 
     def __init__(self, clock: Clock, **switches: Any) -> None:
         """An account without leads or members."""
         super().__init__(clock, **switches)
         self.oauth = OauthApi(clock, self.switches)
+        self.hooks = Subscriptions(clock, self.switches)
+        self.courier = self.hooks.courier
         self._numbers = 0
         self.leads: dict[int, Lead] = {}
         self.notes: dict[int, Note] = {}
@@ -119,6 +125,7 @@ class Account(SandboxVendor, ABC):
         if visible_at > self.clock.monotonic():
             self._hidden.add(lead.id)
         self._version += 1
+        self.hooks.lead("newLead", lead)
         return lead
 
     def new_note(self, lead: Lead, content: str, *, creator: int = 0, pinned: bool = False, lag_s: float = 0.0) -> Note:
@@ -131,7 +138,12 @@ class Account(SandboxVendor, ABC):
         )  # fmt: skip
         self.notes[note.note_id if self.lofty else note.id] = note
         self._notes_by_lead.setdefault(lead.id, []).append(note)
+        self.told_note("createdNote", note)
         return note
+
+    def told_note(self, bucket: str, note: Note) -> None:
+        """Something happened to a note: whoever wants to hear of it does."""
+        self.hooks.said(NOTES, bucket, {"noteId": self.note_key(note), "leadId": note.lead})
 
     def note_key(self, note: Note) -> int:
         """The id that addresses a note in this dialect."""
@@ -146,6 +158,8 @@ class Account(SandboxVendor, ABC):
         name = FIRST_ID + TIMELINE_OFFSET + 3 * self._next()
         log = Log(name, lead.id, kind, text[:LOG_MAX], self.now(), pinned, number)
         self.logs[log.id] = log
+        list_id, bucket = LOGS[kind]
+        self.hooks.said(list_id, bucket, {"leadId": lead.id})
         return log
 
     def new_member(self, email: str, first: str, last: str) -> Member:
@@ -154,6 +168,7 @@ class Account(SandboxVendor, ABC):
         user, record = FIRST_ID + USER_OFFSET + 11 * number, FIRST_ID + MEMBER_OFFSET + 13 * number
         member = Member(record, user, email, first, last, self.now())
         self.members[member.user] = member
+        self.hooks.said(AGENTS, "updatedAgent", {"memberUserId": member.user})
         return member
 
     def member_by_email(self, email: str) -> Member | None:
@@ -173,6 +188,7 @@ class Account(SandboxVendor, ABC):
         lead.updated = self.now()
         self._version += 1
         self._rows.touch(lead.id)
+        self.hooks.lead("deletedLead" if lead.trashed else "updatedLead", lead)
 
     def route(self) -> int:
         """Whose turn it is to get an unassigned lead; 0 if there is nobody."""

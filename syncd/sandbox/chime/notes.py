@@ -60,6 +60,7 @@ class NoteApi(Account, ABC):
             return self.refuse(400, 20012, "leadId, content, isPin are required")
         note.content, note.updated = body["content"][:NOTE_MAX], self.now()
         note.pinned = bool(body.get("isPin"))
+        self.told_note("updatedNote", note)
         return Reply(None)
 
     def delete_note_call(self, ask: Ask) -> Reply:
@@ -68,6 +69,7 @@ class NoteApi(Account, ABC):
         if note is None:
             return self.refuse(404, 20007, "NOTE_NOT_EXIST")
         note.deleted, note.updated = True, self.now()
+        self.told_note("deletedNote", note)
         return Reply(None, 204)
 
     def show_note(self, note: Note) -> dict[str, Any]:

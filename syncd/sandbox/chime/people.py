@@ -83,6 +83,7 @@ class People(Account, ABC):
         if found.lead != int(lead) or found.deleted:
             raise KeyError(note)
         found.content, found.updated = text[:2000], self.now()
+        self.told_note("updatedNote", found)
 
     def delete_note(self, lead: str, note: str) -> None:
         """Delete a note; the list keeps the row and flags it."""
@@ -90,6 +91,7 @@ class People(Account, ABC):
         if found.lead != int(lead):
             raise KeyError(note)
         found.deleted, found.updated = True, self.now()
+        self.told_note("deletedNote", found)
 
     def add_log(self, lead: str, kind: str, text: str) -> str:
         """Log a call, e-mail or text (``logCall``, ``logEmail``, ``logText``)."""

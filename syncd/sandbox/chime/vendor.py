@@ -50,6 +50,9 @@ class ChimeSandbox(People, LeadApi, NoteApi, RoutingApi):
             Route("GET", "/v1.0/me", self.get_me),
             Route("GET", "/v1.0/teamFeatures/listTag", self.list_tags),
             *self.routing_routes(),
+            Route("POST", "/v1.0/webhook", self._subscribe),
+            Route("GET", "/v1.0/webhooks", lambda _ask: Reply(self.hooks.shown())),
+            Route("DELETE", "/v1.0/webhook/{id}", self._unsubscribe),
             Route("GET", CONSENT, self._consent),
             Route("POST", TOKEN, self._token, write=False),
         ]
@@ -152,6 +155,13 @@ class ChimeSandbox(People, LeadApi, NoteApi, RoutingApi):
     def list_tags(self, _ask: Ask) -> Reply:
         """``GET /v1.0/teamFeatures/listTag``: definitions have no lead."""
         return Reply([{"tagId": tag.id, "tagName": tag.name, "leadId": 0} for tag in self.tags.values()])
+
+    def _subscribe(self, ask: Ask) -> Reply:
+        made = self.hooks.subscribe(ask.json())
+        return self.refuse(400, 20012, made) if isinstance(made, str) else Reply(made)
+
+    def _unsubscribe(self, ask: Ask) -> Reply:
+        return Reply(None, 204) if self.hooks.end(ask.params["id"]) else self.refuse(404, 20003, "WEBHOOK_NOT_EXIST")
 
     def _unknown_token(self) -> Reply:
         if self.lofty:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from syncd.ports.clock import Clock
 from syncd.sandbox.base import Ask, Handler, Reply, Route, Rows
+from syncd.sandbox.cinc import hooks
 from syncd.sandbox.cinc.app import CincApp
 from syncd.sandbox.cinc.oauth import AUTHORIZE, TOKEN, IntegratorApi
 from syncd.sandbox.cinc.search import PAGING, tests
@@ -48,15 +49,19 @@ class CincSandbox(CincApp):
         "rotation": True,
         "revoked": False,
         "consent": "given",
+        **hooks.SWITCHES,  # webhooks: see hooks.py and courier.py
     }
 
     def __init__(self, clock: Clock, **switches: Any) -> None:
         """An empty site. Raises KeyError for an unknown switch."""
         super().__init__(clock, **switches)
         self._rows = Rows(self._listed)
+        self.hooks = hooks.SiteHooks(clock, self.switches)
+        self.courier = self.hooks.courier
         self.site = Site(
             clock,
             self._rows.touch,
+            self.hooks.said,
             stages=(*STAGES, *self.switches["stages"]),
             moves_with_all=self.switches["updated_moves"] == "all",
             replaces=bool(self.switches["update_replaces"]),
@@ -83,6 +88,7 @@ class CincSandbox(CincApp):
             Route("GET", "/site/leads/{id}/notes", self._notes),
             Route("POST", "/site/leads/{id}/labels/apply", self._guarded(self._apply)),
             Route("POST", "/site/leads/{id}/labels/remove", self._guarded(self._remove)),
+            *(Route(*one, lambda ask: self._say(*self.hooks.asked(ask))) for one in hooks.ENDPOINTS),
             Route("GET", AUTHORIZE, self._authorize),
             Route("POST", TOKEN, self._token, write=False),
         ]
@@ -110,7 +116,9 @@ class CincSandbox(CincApp):
         if scopes is None:
             return Reply({"message": "Unauthorized"}, 401)
         scope = "api:read"
-        if ask.method == "POST":
+        if ask.template in hooks.TEMPLATES:
+            scope = "api:event"
+        elif ask.method == "POST":
             scope = "api:create" if ask.template in {"/site/leads", "/site/leads/labels"} else "api:update"
         return None if scope in scopes else Reply({"message": "Forbidden"}, 403)
 
@@ -258,7 +266,7 @@ class CincSandbox(CincApp):
     def _apply(self, ask: Ask) -> Reply:
         lead, labels = self._labels_of(ask)
         for label in labels:
-            self.site.applied[lead].setdefault(label, self.site.now())
+            self.site.apply_label(lead, label)
         self.site.moved(lead)
         return self._say({"message": "Applied labels successfully."})
 
@@ -268,7 +276,7 @@ class CincSandbox(CincApp):
         if not all(label in applied for label in labels):
             raise RefusedError("Label is not applied", 404)
         for label in labels:
-            del applied[label]
+            self.site.take_label(lead, label)
         self.site.moved(lead)
         return self._say({"message": "Removed labels successfully."})
 

@@ -92,6 +92,7 @@ class CincApp(SandboxVendor):
         elif name == "logged_in":
             payload["logged_in_date"] = site.now()
             site.touched(lead)
+            site.said("lead.logged_in", lead)
         elif name not in _ABSENT:
             raise KeyError(name)
 
@@ -113,14 +114,14 @@ class CincApp(SandboxVendor):
     def add_label(self, lead: str, name: str) -> None:
         """A person puts a label on a lead, out of the catalogue or new."""
         label = self.site.newest_label(name) or self.site.make_label(name)
-        self.site.applied[lead].setdefault(label, self.site.now())
+        self.site.apply_label(lead, label)
         self.site.moved(lead)
 
     def remove_label(self, lead: str, name: str) -> None:
         """A person takes every label of this name off a lead."""
         applied = self.site.applied[lead]
         for label in [label for label in applied if self.site.labels[label].name == name]:
-            del applied[label]
+            self.site.take_label(lead, label)
         self.site.moved(lead)
 
     def assign(self, lead: str, role: str, agent: str | None) -> None:
@@ -131,6 +132,9 @@ class CincApp(SandboxVendor):
         else:
             slots[_AGENTS[role]] = {"id": self.site.agents[agent]["id"]}
         self.site.moved(lead)
+        self.site.said(
+            f"lead.assigned_agents.{_AGENTS[role]}.updated", lead, **({"agent": {"id": agent}} if agent else {})
+        )
 
     def delete(self, lead: str) -> None:
         """A person deletes a lead."""
@@ -147,7 +151,13 @@ class CincApp(SandboxVendor):
             "info": {"status": "active", "contact": contact, "updated_date": now},
             "roles": ["agent"],
         }
+        self.site.said("agent.created", "", agent={"id": agent})
         return agent
+
+    def edit_agent(self, agent: str, first: str, last: str) -> None:
+        """An agent is called something else. The event names them as if they were a lead (quirk of the vendor)."""
+        self.site.agents[agent]["info"]["contact"] |= {"first_name": first, "last_name": last}
+        self.site.said("agent.info.updated", agent)
 
     def ids(self) -> list[str]:
         """Every lead."""

@@ -79,6 +79,7 @@ class Site:
     """The records of one site.
 
     touched         called with a lead's id after every change
+    said            called with an event's type, a lead's id ("" for agents) and more of the event's body
     moves_with_all  whether ``info.updated_date`` moves with every change instead of ``info`` only
     replaces        whether an update blanks what its objects leave out (a variant nobody documents); an address
                     that only says which lead is meant is no update
@@ -86,6 +87,7 @@ class Site:
 
     clock: Clock
     touched: Callable[[str], None] = lambda _lead: None
+    said: Callable[..., None] = lambda _kind, _lead, **_more: None
     stages: tuple[str, ...] = STAGES
     moves_with_all: bool = False
     replaces: bool = False
@@ -154,6 +156,7 @@ class Site:
         self.applied[lead] = {}
         if email:
             self.by_email[email] = lead
+        self.said("lead.created", lead)
         self.append_notes(lead, body)
         return lead
 
@@ -174,8 +177,20 @@ class Site:
         if fresh["info"] != before or (changed and self.moves_with_all):
             fresh["info"]["updated_date"] = self.now()
         self._check_notes(body)
-        self.leads[lead] = fresh
+        old, self.leads[lead] = self.leads[lead], fresh
         self.touched(lead)
+        if not creating:
+            self._tell(lead, old, fresh)
+
+    def _tell(self, lead: str, old: Mapping[str, Any], fresh: Mapping[str, Any]) -> None:
+        """The events of an update."""
+        if fresh["info"] != old["info"]:
+            self.said("lead.info.updated", lead)
+        for slot, agent in fresh["assigned_agents"].items():
+            if old["assigned_agents"].get(slot) != agent:
+                self.said(f"lead.assigned_agents.{slot}.updated", lead, agent=agent)
+        if fresh["pipeline"] != old["pipeline"]:
+            self.said("lead.pipeline.updated", lead)
 
     def change_email(self, lead: str, email: str) -> None:
         """A new address, if nobody else has it; "" takes it away. Raises RefusedError."""
@@ -191,6 +206,7 @@ class Site:
             payload["info"]["contact"].pop("email", None)
         payload["info"]["updated_date"] = self.now()
         self.touched(lead)
+        self.said("lead.info.updated", lead)
 
     def delete(self, lead: str) -> None:
         """A lead is gone, with its notes."""
@@ -246,7 +262,19 @@ class Site:
         kept = content[:NOTE_CHARACTERS_MAX]
         self.notes[lead][note] = Note(note, lead, kept, category, author, pinned, now, now)
         self.moved(lead)
+        self.said("lead.note.created", lead, note={"id": note, "category": category.capitalize(), "created_by": author})
         return note
+
+    def apply_label(self, lead: str, label: str) -> None:
+        """Put a label of the catalogue on a lead; twice is once."""
+        if label not in self.applied[lead]:
+            self.applied[lead][label] = self.now()
+            self.said("lead.label.applied", lead, label={"id": label, "name": self.labels[label].name})
+
+    def take_label(self, lead: str, label: str) -> None:
+        """Take a label off a lead. Raises KeyError if it is not on it."""
+        del self.applied[lead][label]
+        self.said("lead.label.removed", lead, label={"id": label})
 
     def find_note(self, note: str) -> Note | None:
         """A note by its id."""

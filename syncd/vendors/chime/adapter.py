@@ -20,6 +20,7 @@ from syncd.ports.vendor import (
     Page,
     Remote,
     VendorClock,
+    Walked,
     Written,
 )
 from syncd.settings import ChimeConnection
@@ -35,6 +36,7 @@ from syncd.vendors.chime.recent import Recent
 from syncd.vendors.chime.roster import Roster, read_agent
 from syncd.vendors.chime.routing import Routing
 from syncd.vendors.chime.values import identity, plain
+from syncd.vendors.chime.webhook import ChimeHooks
 from syncd.vendors.registry import Deps
 
 ROLE_WORDS = {"primary": "Agent", "lender": "Lender", "assistant": "Assistant"}
@@ -56,6 +58,7 @@ class ChimeAdapter:
         self._connection = connection
         self._lofty = connection.dialect == "lofty"
         self._client: Client = make_client(connection, deps)
+        self.hooks = ChimeHooks(self._client, logs=connection.logs != "off")
         self._puller = Puller(self._client, connection, deps.clock, lambda: self.clock)
         self._finder = Finder(self._client, connection.region, deps.memory)
         self._roster = Roster(self._client)
@@ -88,9 +91,9 @@ class ChimeAdapter:
         names = (plain(row.get("firstName")), plain(row.get("lastName")))
         return " ".join(name for name in names if name) or plain(row.get("email")) or "a user without a name"
 
-    def leads(self, cursor: str | None, *, full: bool) -> AsyncIterator[Page]:
+    def leads(self, cursor: str | None, *, full: bool, walked: Walked | None = None) -> AsyncIterator[Page]:
         """Changed leads; see `Puller.pages`."""
-        return self._puller.pages(cursor, full=full)
+        return self._puller.pages(cursor, full=full, walked=walked)
 
     async def lead(self, external_id: str) -> Remote:
         """One lead. Raises NotFoundError (told when it is in Lofty's trash); TransientError right after our create."""

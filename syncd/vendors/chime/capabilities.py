@@ -46,6 +46,7 @@ def capabilities(connection: ChimeConnection) -> Capabilities:
         time_precision_s=1.0,
         time_covers=True,
         lead_delete=True,
+        webhooks=True,
         not_carried=not_carried,
     )
 

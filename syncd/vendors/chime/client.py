@@ -30,6 +30,9 @@ MEMBERS = "/v1.0/members"
 MEMBER = "/v1.0/members/{email}"
 ME = "/v1.0/me"
 PIPELINES = "/v1.0/teamFeatures/lead-pipelines"
+WEBHOOKS = "/v1.0/webhooks"
+WEBHOOK = "/v1.0/webhook"
+WEBHOOK_ONE = "/v1.0/webhook/{id}"
 
 SEED = Rate(10, 60.0)
 """Callers without a vendor key (vendors/chime.md §4)."""
@@ -40,7 +43,7 @@ NO_SUCH_LEAD = "20006"
 NO_SUCH_MEMBER = "20003"
 SCROLL_GONE = "20012"
 _RECORD_GONE = frozenset({NO_SUCH_LEAD, "20007", NO_SUCH_MEMBER})
-_LISTS = frozenset({LEADS, CHANGED, MEMBERS, PIPELINES})
+_LISTS = frozenset({LEADS, CHANGED, MEMBERS, PIPELINES, WEBHOOKS})
 _LEAD_LISTS = frozenset({NOTES, LOGS})
 _AROUND_DATA = frozenset({"code", "errorCode", "message", "msg", "error", "errors", "status", "success", "timestamp",
                           "path", "requestId", "traceId"})  # fmt: skip
@@ -180,13 +183,21 @@ def make_client(connection: ChimeConnection, deps: Deps) -> Client:
     http = Http(
         base_url=connection.base_url,
         auth=credentials(connection, deps, STYLES, login(connection), style=style, extra=extra),
-        budget=Budget(deps.clock, connection.rate or SEED, "connection", limits_reader(deps.clock)),
+        budget=Budget(
+            deps.clock,
+            connection.rate or SEED,
+            "connection",
+            limits_reader(deps.clock),
+            quota=deps.quota,
+            connection=connection.name,
+        ),
         errors=ERRORS,
         clock=deps.clock,
         transport=deps.transport,
         # Required on every call, GET and DELETE too (vendors/chime.md §2).
         default_headers={"Content-Type": "application/json"},
         rng=deps.rng,
+        observe=deps.observe,
     )
     return Client(http)
 

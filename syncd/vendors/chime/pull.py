@@ -1,7 +1,8 @@
 """Which leads changed (vendors/chime.md §3, §10): the update-time list, or the whole listing compared.
 
 The cursor is JSON of ours: the dialect, ``since`` (the vendor's newest update time that is safely read), and for
-lofty ``scanned``, when the last whole walk began.
+lofty ``scanned``, when the last whole walk began. A walk of everything that is asked for can be broken off after each
+page but the last; its position is JSON of ours too.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import orjson
+from pydantic import AwareDatetime, TypeAdapter
 
 from syncd.ports.clock import Clock
-from syncd.ports.vendor import Page, Remote, VendorClock
+from syncd.ports.vendor import Page, Remote, VendorClock, Walked
 from syncd.settings import ChimeConnection
 from syncd.vendors.chime.answers import lead_remote
 from syncd.vendors.chime.client import CHANGED, LEADS, Client
 from syncd.vendors.chime.finding import PAGE, lead_id
-from syncd.vendors.chime.walk import Walk
+from syncd.vendors.chime.walk import Standing, Walk
 from syncd.vendors.http import digest
+from syncd.vendors.walked import decoded, encoded
 
 BEGINNING = "2000-01-01 00:00:00"
 """The vendor's own default of ``leadUpdateTime``."""
@@ -54,6 +57,24 @@ def decode(cursor: str | None, dialect: str) -> Cursor | None:
     return Cursor(dialect, **times)
 
 
+@dataclass(frozen=True, slots=True)
+class Halfway:
+    """A walk of everything that was broken off.
+
+    started  when it began, by our clock; ``began``: the earliest that the vendor's may have said then
+    newest   the highest update time on its pages
+    """
+
+    dialect: str
+    started: AwareDatetime
+    began: AwareDatetime
+    newest: AwareDatetime | None
+    standing: Standing
+
+
+HALFWAY = TypeAdapter(Halfway)
+
+
 class Puller:
     """The changed leads of one connection."""
 
@@ -64,7 +85,7 @@ class Puller:
         self._client, self._connection, self._clock, self._vendor_clock = client, connection, clock, vendor_clock
         self._zone = zone(connection.time_zone)
 
-    async def pages(self, cursor: str | None, *, full: bool) -> AsyncIterator[Page]:
+    async def pages(self, cursor: str | None, *, full: bool, walked: Walked | None = None) -> AsyncIterator[Page]:
         """Pages of leads; the last one carries the cursor, and the proof if all leads were walked."""
         dialect = self._connection.dialect
         known = decode(cursor, dialect)
@@ -73,7 +94,11 @@ class Puller:
             return
         every = full or dialect == "lofty" or known is None
         walk = self._walk(None if every else known)
-        newest: datetime | None = None
+        half = decoded(walked.position, HALFWAY) if walked else None
+        half = half if half and half.dialect == dialect else None
+        if walked is not None:
+            await walk.take_up(half.standing if half else None, walked)
+        started, newest = (half.started, half.newest) if half else (started, None)
         held: Page | None = None
         async for raw in walk.pages_of_rows():
             if held is not None:
@@ -81,11 +106,17 @@ class Puller:
             held = _page(raw, walk.total)
             times = [row.time for row in held.rows if row.time]
             newest = max([newest, *times] if newest else times, default=None)
-        since = self._safely_read(newest, started, single=walk.pages <= 1)
+            if full:
+                began = half.began if half else self._began(started)
+                # As it is now: whoever goes on from a page gets what was read behind it and not handed on yet.
+                held = replace(held, position=encoded(Halfway(dialect, started, began, newest, walk.standing)))
+        began = half.began if half else self._began(started)
+        since = self._safely_read(newest, began, single=walk.pages <= 1 and not walk.resumed)
         if known is not None and known.since is not None:
             since = max(known.since, since) if since else known.since
         new = Cursor(dialect, since, started if dialect == "lofty" else None)
-        yield replace(held or Page((), total=walk.total), cursor=new.encode(), complete=every and walk.proven)
+        proved = every and walk.proven
+        yield replace(held or Page((), total=walk.total), cursor=new.encode(), complete=proved, position="")
 
     def _fresh(self, known: Cursor, now: datetime) -> bool:
         """Whether the last whole walk is recent enough."""
@@ -104,15 +135,18 @@ class Puller:
             return BEGINNING
         return (since - self._connection.overlap).astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S")
 
-    def _safely_read(self, newest: datetime | None, started: datetime, *, single: bool) -> datetime | None:
+    def _safely_read(self, newest: datetime | None, began: datetime, *, single: bool) -> datetime | None:
         """How far the cursor may move: a lead edited behind a walk of several pages must be found next time."""
         if newest is None:
             return None
-        reading = self._vendor_clock()
-        offset = timedelta(seconds=reading.offset_s)
         if single:
-            return min(newest, self._clock.now() + offset + AHEAD_MAX)
-        return min(newest, started + offset - timedelta(seconds=reading.uncertainty_s))
+            return min(newest, self._clock.now() + timedelta(seconds=self._vendor_clock().offset_s) + AHEAD_MAX)
+        return min(newest, began)
+
+    def _began(self, started: datetime) -> datetime:
+        """The earliest the vendor's clock may have said at ``started``; known from the first answer on."""
+        reading = self._vendor_clock()
+        return started + timedelta(seconds=reading.offset_s - reading.uncertainty_s)
 
 
 def zone(text: str) -> timezone:

@@ -3,29 +3,64 @@
 A page may be shorter than asked for (servers cap at 25), so only an empty page or the total ends a walk.
 An offset walk over a list that shrinks or reorders meanwhile skips rows without a sign: when the total fell, or
 fewer different records came than it promises, the list is walked once more.
+
+A walk that was broken off goes on by offset, whatever it went by before: a scroll shows the list as it was, and a page
+that was fetched but not taken in has used it up. Much may have happened in between, and a total that is the same again
+tells nothing where as many leads came as went. So the first row and the last one before the gap are looked at, and if
+one of them has moved, the list is walked once more. What a second pass shows cannot be told from what the first one
+did once it is broken off too; such a walk ends without a proof.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from syncd.domain.errors import RejectedError, TransientError
+from syncd.ports.vendor import Walked, mark
 from syncd.vendors.chime.answers import listed_rows, metadata
 from syncd.vendors.chime.client import SCROLL_GONE, Client
 from syncd.vendors.http import digest
+from syncd.vendors.walked import Seen
 
 RESTARTS_MAX = 3
 STALE_PAGES_MAX = 20
 """Pages without one new record before a walk is given up: the vendor ignores how we ask for the next."""
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A pass after one of its pages, so that it can be taken up again.
+
+    received, pages, stale  rows and pages so far, and pages since the last new record
+    first_total, total      the vendor's first and last count; ``fell``: one was less than the one before
+    nameless                how many different rows without an id came
+    moved                   rows changed places while nobody walked
+    first, last             `mark` of the first row and of the last one so far
+    again                   this is the second pass
+    anew                    marks of older parts say nothing of this pass
+    """
+
+    received: int = 0
+    pages: int = 0
+    stale: int = 0
+    first_total: int | None = None
+    total: int | None = None
+    fell: bool = False
+    nameless: int = 0
+    moved: bool = False
+    first: int = 0
+    last: int = 0
+    again: bool = False
+    anew: bool = False
+
+
 class Walk:
     """One walk. After the last page its attributes tell what it proves.
 
-    total   the vendor's last count, None if it told none
-    pages   pages received in the last pass
-    proven  every record the vendor counts was seen, and the count stood still
+    standing  where it stands; ``resumed``: it was broken off once
+    proven    every record the vendor counts was seen, and the count stood still
     """
 
     def __init__(
@@ -41,16 +76,38 @@ class Walk:
         """A walk of ``path`` whose rows stand under ``key``; ``id_of`` is a row's id or ""."""
         self._client, self._path, self._key = client, path, key
         self._query, self._limit, self._id_of = list(query), limit, id_of
-        self.total: int | None = None
-        self.pages = 0
-        self.proven = False
-        self._forget()
+        self.resumed = self.proven = False
+        self._begin(Standing())
+
+    @property
+    def total(self) -> int | None:
+        """The vendor's last count, None if it told none."""
+        return self.standing.total
+
+    @property
+    def pages(self) -> int:
+        """Pages received in the last pass."""
+        return self.standing.pages
+
+    async def take_up(self, standing: Standing | None, walked: Walked) -> None:
+        """Go on where a walk was broken off, or begin anew where that is nowhere or refused. Raises VendorError."""
+        self.resumed = True
+        self._begin(Standing(anew=True))
+        if standing is None:
+            return
+        try:
+            first, last = [self._name(await self._row_at(offset)) for offset in (0, standing.received - 1)]
+        except RejectedError:
+            return
+        stand = (mark(first), mark(last)) == (standing.first, standing.last)
+        self._begin(replace(standing, moved=standing.moved or not stand))
+        if not standing.anew:
+            self._seen = Seen(walked.seen)
 
     async def pages_of_rows(self) -> AsyncGenerator[list[Any], None]:
         """The rows page by page; a second pass repeats them. Raises VendorError: then the walk proves nothing."""
-        restarts, again = 0, False
+        restarts = 0
         while True:
-            self._forget()
             try:
                 async for rows in self._pass():
                     yield rows
@@ -58,77 +115,91 @@ class Walk:
                 if error.code != SCROLL_GONE or not self._scroll or restarts >= RESTARTS_MAX:
                     raise
                 restarts += 1
+                self._begin(Standing(again=self.standing.again, anew=True))
                 continue
-            if again or self._steady():
+            if self.standing.again or self._steady():
                 break
-            again = True
-        counted = self.total is not None and len(self._ids) >= self.total
-        self.proven = counted and self.total == self._first_total and not self._nameless
+            self._begin(Standing(again=True, anew=True))
+        now = self.standing
+        counted = now.total is not None and self._distinct() >= now.total
+        self.proven = counted and now.total == now.first_total and not now.nameless
 
-    def _forget(self) -> None:
-        self._ids: set[str] = set()
-        self._received = 0
-        self._nameless = False
-        self._first_total: int | None = None
-        self._fell = False
+    def _begin(self, standing: Standing) -> None:
+        """A pass goes on from there, and has seen nothing yet."""
+        self.standing = standing
+        self._seen = Seen()
+        self._unnamed = standing.nameless
         self._scroll = ""
         self._scrolled = False
-        self.total, self.pages, self.proven = None, 0, False
 
     def _steady(self) -> bool:
         """Whether nothing hints at rows that moved under an offset walk of several pages."""
-        if self.pages <= 1 or self._scrolled:
+        now = self.standing
+        if not self.resumed and (now.pages <= 1 or self._scrolled):
             return True
-        short = self.total is not None and len(self._ids) < self.total
-        return not self._fell and not short
+        short = now.total is not None and self._distinct() < now.total
+        return not now.fell and not now.moved and not short
 
     async def _pass(self) -> AsyncIterator[list[Any]]:
-        stale = 0
         while True:
             answer = await self._client.read(self._path, query=self._page_query())
             rows = listed_rows(answer, self._key, f"GET {self._path}")
             self._learn(answer)
             if not rows:
                 return
-            new = self._take(rows)
+            self._take(rows)
             yield rows
-            if self.total is not None and self.total > 0 and self._received >= self.total:
+            now = self.standing
+            if now.total is not None and now.total > 0 and now.received >= now.total:
                 return
-            stale = 0 if new else stale + 1
-            if stale >= STALE_PAGES_MAX:
+            if now.stale >= STALE_PAGES_MAX:
                 raise TransientError(f"GET {self._path}: the pages repeat themselves")
 
     def _page_query(self) -> list[tuple[str, str]]:
         paged = [*self._query, ("limit", str(self._limit))]
         if self._scroll:
             return [*paged, ("scrollId", self._scroll)]
-        return [*paged, ("offset", str(self._received))]
+        return [*paged, ("offset", str(self.standing.received))]
+
+    async def _row_at(self, offset: int) -> Any:
+        """The row that stands there now, None if there is none."""
+        query = [*self._query, ("limit", "1"), ("offset", str(offset))]
+        rows = listed_rows(await self._client.read(self._path, query=query), self._key, f"GET {self._path}")
+        return rows[0] if rows else None
 
     def _learn(self, answer: Any) -> None:
         """Take the total and the scroll of an answer."""
-        facts = metadata(answer)
+        facts, now = metadata(answer), self.standing
         total = _count(facts.get("total"))
-        if total is not None:
-            if self.pages == 0:
-                self._first_total = total
-            self._fell = self._fell or (self.total is not None and total < self.total)
-        self.total = total
+        fell = now.fell or (total is not None and now.total is not None and total < now.total)
+        first_total = total if now.pages == 0 and total is not None else now.first_total
+        self.standing = replace(now, total=total, fell=fell, first_total=first_total)
         scroll = facts.get("scrollId")
         self._scroll = str(scroll) if isinstance(scroll, str | int) and scroll not in ("", 0, -1) else ""
         self._scrolled = self._scrolled or bool(self._scroll)
 
-    def _take(self, rows: list[Any]) -> bool:
-        """Count a page; whether it brought a record not seen before."""
-        self.pages += 1
-        self._received += len(rows)
-        before = len(self._ids)
-        for row in rows:
-            name = self._id_of(row)
-            if not name:
-                self._nameless = True
-                name = f"?{digest(row).hex()}"
-            self._ids.add(name)
-        return len(self._ids) > before
+    def _take(self, rows: list[Any]) -> None:
+        """Count a page."""
+        now = self.standing
+        names = [self._name(row) for row in rows]
+        fresh = [row for row, name in zip(rows, names, strict=True) if self._seen.add(name)]
+        self.standing = replace(
+            now,
+            received=now.received + len(rows),
+            pages=now.pages + 1,
+            stale=0 if fresh else now.stale + 1,
+            nameless=now.nameless + sum(not self._id_of(row) for row in fresh),
+            first=now.first if now.pages else mark(names[0]),
+            last=mark(names[-1]),
+        )
+
+    def _distinct(self) -> int:
+        """How many different rows came; those without an id before the walk was broken off left no marks."""
+        return len(self._seen) + self._unnamed
+
+    def _name(self, row: Any) -> str:
+        """A row's id; a name of ours where it has none."""
+        return self._id_of(row) or f"?{digest(row).hex()}"
 
 
 def _count(value: Any) -> int | None:

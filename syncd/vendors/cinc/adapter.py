@@ -21,6 +21,7 @@ from syncd.ports.vendor import (
     Page,
     Remote,
     VendorClock,
+    Walked,
     Written,
 )
 from syncd.vendors.cinc import mapping, notes, slots
@@ -38,6 +39,7 @@ from syncd.vendors.cinc.payload import (
     section_names,
 )
 from syncd.vendors.cinc.walk import VOLATILE, LeadRows, Sections, Walk
+from syncd.vendors.cinc.webhook import CincHooks
 from syncd.vendors.cinc.writes import WATCHED_MAX, Watch, addressed, whole_sections
 from syncd.vendors.http import digest
 from syncd.vendors.meanwhile import look_again
@@ -81,6 +83,7 @@ class CincAdapter:
             self._style = "whole"
         self._learned_whole = learned.get("update_style") == "whole"
         self._client = Client(connection, deps)
+        self.hooks = CincHooks(self._client)
         self._walk = Walk(self._client, deps.clock, self._rows, connection.overlap, self._refused)
         self._labels = Labels(self._client)
         self._watch = Watch()
@@ -123,9 +126,9 @@ class CincAdapter:
 
     # Reading.
 
-    async def leads(self, cursor: str | None, *, full: bool) -> AsyncIterator[Page]:
-        """Pages of leads changed since ``cursor``, or all of them."""
-        async for page in self._walk.pages(cursor, full=full):
+    async def leads(self, cursor: str | None, *, full: bool, walked: Walked | None = None) -> AsyncIterator[Page]:
+        """Pages of leads changed since ``cursor``, or all of them, perhaps from where a walk was broken off."""
+        async for page in self._walk.pages(cursor, full=full, walked=walked):
             for remote in page.rows:
                 self._notice(remote)
             yield page

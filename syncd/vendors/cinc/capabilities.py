@@ -58,5 +58,6 @@ def capabilities(_connection: CincConnection) -> Capabilities:
         listing_proves=True,
         find_by=frozenset({"email", "phone"}),
         time_precision_s=TIME_PRECISION_S,
+        webhooks=True,
         not_carried=NOT_CARRIED,
     )

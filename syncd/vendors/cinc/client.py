@@ -27,6 +27,8 @@ NOTE = "/site/leads/notes/{note_id}"
 LABELS = "/site/leads/labels"
 APPLY = "/site/leads/{id}/labels/apply"
 REMOVE = "/site/leads/{id}/labels/remove"
+WEBHOOK = "/site/webhook"
+WEBHOOK_DISABLE = "/site/webhook/disable"
 
 LIMIT_SEED = Rate(256, 20.0)
 STYLES: Mapping[str, str] = {"bearer": "Bearer {}", "bare": "{}"}
@@ -39,6 +41,13 @@ NONE: Params = {}
 
 ERRORS = ErrorTable(
     rows=(
+        ErrorRow(
+            RejectedError,
+            {FORBIDDEN},
+            paths={WEBHOOK, WEBHOOK_DISABLE},
+            words="forbidden",
+            hint="needs scope api:event, and a user of broker level: log in again as one",
+        ),
         ErrorRow(
             RejectedError,
             {FORBIDDEN},
@@ -61,11 +70,19 @@ class Client:
         self.http = Http(
             base_url=connection.base_url,
             auth=auth,
-            budget=Budget(deps.clock, seed, "endpoint", limits_reader(deps.clock, seed.per_s)),
+            budget=Budget(
+                deps.clock,
+                seed,
+                "endpoint",
+                limits_reader(deps.clock, seed.per_s),
+                quota=deps.quota,
+                connection=connection.name,
+            ),
             errors=ERRORS,
             clock=deps.clock,
             transport=deps.transport,
             rng=deps.rng,
+            observe=deps.observe,
         )
 
     async def get(self, path: str, params: Params = NONE, query: Sequence[tuple[str, str]] = ()) -> Any:

@@ -8,17 +8,24 @@
 A walk is *proved* when it began at the beginning and nothing was strange on the way. Offsets count rows, so
 a row deleted behind the walk's back would hide another one: each page got by offset is followed by a look
 whether the row before it still stands in its place.
+
+A walk that was broken off is taken up again at its `Standing`. By offset the first row is looked at too: where as many
+rows came in front of it as went, the last one alone would tell nothing. A refused hash gives way to ``from=id:``, which
+costs the proof; where all is refused, the walk begins anew and counts nothing it has seen before.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any
 
 from syncd.domain.errors import NotFoundError, RejectedError, UnreadableError, VendorError
 from syncd.domain.normalize import text
+from syncd.ports.vendor import mark
 from syncd.vendors.cinc.client import NONE, Client, Params, external_id, unwrap
+from syncd.vendors.walked import Seen
 
 LIMIT = 500
 REFUSALS = frozenset({400, 404, 410, 422})
@@ -43,6 +50,22 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """A walk after a page, so that it can be taken up again.
+
+    at      where it goes on
+    first   `mark` of its first row's id
+    proved  so far it missed nothing
+    anew    it was taken up before and had to begin anew: older marks say nothing of it
+    """
+
+    at: Position
+    first: int
+    proved: bool
+    anew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """One page. ``rows`` have ids and are new to this walk; ``after`` None: the list has ended.
 
@@ -55,6 +78,40 @@ class Chunk:
     after: Position | None
     proved: bool
     bare: bool = False
+    first: int = 0
+    anew: bool = False
+
+    @property
+    def standing(self) -> Standing | None:
+        """Where the walk can be taken up again, None where it has ended."""
+        return None if self.after is None else Standing(self.after, self.first, self.proved, self.anew)
+
+
+@dataclass(frozen=True, slots=True)
+class _List:
+    """A list that can be asked for: as `chunks` is told."""
+
+    client: Client
+    path: str
+    key: str
+    params: Params
+    terms: Sequence[tuple[str, str]]
+    resumable: bool
+
+    async def page(self, position: Position, *, bare: bool, limit: int = LIMIT) -> Any:
+        return await self.client.get(self.path, self.params, _query(position, () if bare else self.terms, limit))
+
+    async def id_at(self, position: Position, *, bare: bool) -> str:
+        """The id of the row that stands there now, "" for none."""
+        rows, _ = _rows(await self.page(position, bare=bare, limit=1), self.path, self.key)
+        return external_id(rows[0]) if rows and isinstance(rows[0], Mapping) else ""
+
+    async def unmoved(self, position: Position, first: int | None, *, bare: bool) -> bool:
+        """Whether the last row before ``position`` is still the last one before it, and ``first`` the first."""
+        last = await self.id_at(replace(position, offset=position.offset - 1), bare=bare)
+        if last != position.last or not last:
+            return False
+        return first is None or mark(await self.id_at(Position(start=position.start), bare=bare)) == first
 
 
 async def chunks(
@@ -64,6 +121,8 @@ async def chunks(
     *,
     terms: Sequence[tuple[str, str]] = (),
     at: Position | None = None,
+    standing: Standing | None = None,
+    earlier: AbstractSet[int] = frozenset(),
     resumable: bool = False,
     prove: bool = False,
     params: Params = NONE,
@@ -71,26 +130,34 @@ async def chunks(
     """Walk the list ``key`` at ``path`` from ``at`` to its end.
 
     terms      search terms; refused ones are left out of the whole walk (`Chunk.bare`)
+    standing   take up a walk of everything that stood there; ``earlier``: the marks of what it has seen
     resumable  ``from=id:`` exists here, for when a hash is refused
     prove      somebody will ask whether the walk missed nothing
     Raises VendorError, UnreadableError for an answer that is no such list.
     """
-    position = at or Position()
-    proved, bare = at is None, False
-    seen: set[str] = set()
-    sent: set[str] = set()
+    source = _List(client, path, key, params, terms, resumable)
+    position = standing.at if standing else at or Position()
+    proved, bare = standing.proved if standing else at is None, False
+    first, anew = (standing.first, standing.anew) if standing else (None, False)
+    taken_up = standing is not None
+    seen, sent = Seen(frozenset() if anew else earlier), set[str]()
     while True:
-        data, position, refused, bare = await _fetch(client, path, params, position, terms, bare, resumable)
+        data, position, refused, bare = await _fetch(source, position, bare, taken_up)
+        if taken_up and refused and position == Position():
+            seen, first, proved, anew, refused, taken_up = Seen(), None, True, True, False, False
         proved = proved and not refused
         if prove and proved and position.offset and not position.next:
-            proved = await _stands(client, path, key, params, position, () if bare else terms)
+            proved = await source.unmoved(position, first if taken_up else None, bare=bare)
+        taken_up = False
         rows, paging = _rows(data, path, key)
         fresh, broken = _sift(rows, seen)
+        if first is None and fresh:
+            first = mark(fresh[0][0])
         if position.next:
             sent.add(position.next)
         after, odd = _after(position, rows, paging, sent, fresh=bool(fresh))
         proved = proved and not broken and not odd
-        yield Chunk(fresh, broken, after, proved, bare)
+        yield Chunk(fresh, broken, after, proved, bare, first or 0, anew)
         if after is None:
             return
         position = after
@@ -109,30 +176,29 @@ async def whole(
 
 
 async def _fetch(
-    client: Client,
-    path: str,
-    params: Params,
+    source: _List,
     position: Position,
-    terms: Sequence[tuple[str, str]],
     bare: bool,  # noqa: FBT001 - state of the walk, handed through
-    resumable: bool,  # noqa: FBT001 - same
+    taken_up: bool,  # noqa: FBT001 - same
 ) -> tuple[Any, Position, bool, bool]:
     """The page at ``position`` or, where that is refused, at the best position left.
 
     Returns (answer, position it is of, whether a position was refused, whether the terms were refused).
     """
     ways = [(position, bare)]
-    if position.next and resumable:
+    if position.next and source.resumable:
         ways += [(Position(start=position.last, last=position.last), bare)] if position.last else []
         ways += [(Position(), bare)]
-    if terms and not bare and (resumable or position == Position()) and not position.offset:
+    elif taken_up and position != Position():
+        ways += [(Position(), bare)]
+    if source.terms and not bare and (source.resumable or position == Position()) and not position.offset:
         ways += [(Position(), True)]
     refusal: VendorError | None = None
     for way, without in ways:
         if without and not bare and refusal is not None and refusal.status not in TERM_REFUSALS:
             break
         try:
-            data = await client.get(path, params, _query(way, () if without else terms))
+            data = await source.page(way, bare=without)
         except (RejectedError, NotFoundError) as error:
             if error.status not in REFUSALS:
                 raise
@@ -143,16 +209,7 @@ async def _fetch(
     raise refusal or AssertionError
 
 
-async def _stands(
-    client: Client, path: str, key: str, params: Params, position: Position, terms: Sequence[tuple[str, str]]
-) -> bool:
-    """Whether the last row before ``position`` is still the last one before it."""
-    before = replace(position, offset=position.offset - 1)
-    rows, _ = _rows(await client.get(path, params, _query(before, terms, limit=1)), path, key)
-    return bool(rows) and isinstance(rows[0], Mapping) and external_id(rows[0]) == position.last
-
-
-def _query(position: Position, terms: Sequence[tuple[str, str]], limit: int = LIMIT) -> Query:
+def _query(position: Position, terms: Sequence[tuple[str, str]], limit: int) -> Query:
     query = [*terms, ("limit", str(limit))]
     if position.next:
         return [*query, ("next", position.next)]
@@ -176,7 +233,7 @@ def _rows(data: Any, path: str, key: str) -> tuple[list[Any], Mapping[str, Any]]
     raise UnreadableError(message)
 
 
-def _sift(rows: Sequence[Any], seen: set[str]) -> tuple[list[tuple[str, Mapping[str, Any]]], list[Any]]:
+def _sift(rows: Sequence[Any], seen: Seen) -> tuple[list[tuple[str, Mapping[str, Any]]], list[Any]]:
     """Rows with an id that is new to the walk, and rows without a usable one."""
     fresh: list[tuple[str, Mapping[str, Any]]] = []
     broken: list[Any] = []
@@ -184,8 +241,7 @@ def _sift(rows: Sequence[Any], seen: set[str]) -> tuple[list[tuple[str, Mapping[
         found = external_id(row) if isinstance(row, Mapping) else ""
         if not found:
             broken.append(row)
-        elif found not in seen:
-            seen.add(found)
+        elif seen.add(found):
             fresh.append((found, row))
     return fresh, broken
 

@@ -2,8 +2,9 @@
 
 The cursor is a mark: the highest `info.updated_date` a finished walk has seen, but never past the moment
 that walk began (by the vendor's clock), because a row may change behind a walk's back. It moves only at
-the end of a walk. A walk that is broken off leaves its position behind, which promises nothing: it only
-lets the next one go on from there.
+the end of a walk. An incremental walk that is broken off leaves its position behind in the cursor, which promises
+nothing: it only lets the next one go on from there. A walk of everything leaves it on each page, with all that its
+proof and its mark need, and promises in the end what it would have promised undisturbed.
 """
 
 from __future__ import annotations
@@ -14,15 +15,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
+from pydantic import AwareDatetime, TypeAdapter
 
 from syncd.domain.errors import UnreadableError
 from syncd.domain.normalize import moment
 from syncd.ports.clock import Clock
-from syncd.ports.vendor import Page, Remote
+from syncd.ports.vendor import Page, Remote, Walked
 from syncd.vendors.cinc.client import LEADS, Client
-from syncd.vendors.cinc.listing import Chunk, Position, chunks
+from syncd.vendors.cinc.listing import Chunk, Position, Standing, chunks
 from syncd.vendors.cinc.words import spell_time
 from syncd.vendors.http import digest
+from syncd.vendors.walked import decoded, encoded
 
 UPDATED_SINCE = "info.updated_date:gte"
 SPELLING_SLACK = timedelta(seconds=1)
@@ -55,6 +58,18 @@ class Cursor:
             return cls(**times, full=bool(data.get("full")), at=Position(**at) if at else None)
         except (ValueError, TypeError, AttributeError, UnreadableError):
             return cls()
+
+
+@dataclass(frozen=True, slots=True)
+class Halfway:
+    """A walk of everything that was broken off; ``began`` by the vendor's clock, ``high``: the highest time so far."""
+
+    standing: Standing
+    began: AwareDatetime
+    high: AwareDatetime | None
+
+
+HALFWAY = TypeAdapter(Halfway)
 
 
 class Sections:
@@ -114,31 +129,60 @@ class Walk:
         self._client, self._clock, self._rows = client, clock, rows
         self._overlap, self._refused = overlap, refused
 
-    async def pages(self, cursor: str | None, *, full: bool) -> AsyncIterator[Page]:
+    def pages(self, cursor: str | None, *, full: bool, walked: Walked | None = None) -> AsyncIterator[Page]:
         """As `Adapter.leads`."""
         stood = Cursor.decode(cursor)
-        resumed = stood.at is not None and not full
-        resumable, full = not full, stood.full if resumed else full or stood.mark is None
-        since = None if full or stood.mark is None else stood.mark - self._overlap
+        return self._everything(stood, walked) if full else self._moved(stood)
+
+    async def _moved(self, stood: Cursor) -> AsyncIterator[Page]:
+        """What moved since the mark; everything where there is none, taken up again by the cursor alone."""
+        resumed = stood.at is not None
+        full = stood.full if resumed else stood.mark is None
+        since = None if stood.mark is None else stood.mark - self._overlap
         began, high = (stood.began, stood.high) if resumed else (None, None)
         started = self._clock.now()
-        async for chunk in self._chunks(since, stood.at if resumed else None):
+        async for chunk in self._chunks(since, stood.at):
             began = began or self._vendor_time(started)
-            self._rows.sections.learn(row for _, row in chunk.rows)
-            remotes = [self._rows.listed(found, row) for found, row in chunk.rows]
-            high = max((time for time in (high, *(r.time for r in remotes)) if time is not None), default=None)
+            remotes = self._remotes(chunk)
+            high = _highest(high, remotes)
             if since is not None:
                 remotes = [r for r in remotes if r.time is None or r.time >= since - SPELLING_SLACK]
-            onward: Cursor | None = replace(stood, full=full, high=high, began=began, at=chunk.after)
+            onward = replace(stood, full=full, high=high, began=began, at=chunk.after)
             if chunk.after is None:
                 onward = Cursor(mark=_mark(stood.mark, high, began))
-            elif not resumable:
-                onward = None
             yield Page(
                 rows=remotes,
-                cursor=onward.encode() if onward else None,
+                cursor=onward.encode(),
                 complete=chunk.after is None and chunk.proved and full and not resumed,
-                broken=[(digest(row).hex(), row) for row in chunk.broken],
+                broken=_keyed(chunk.broken),
+            )
+
+    async def _everything(self, stood: Cursor, walked: Walked | None) -> AsyncIterator[Page]:
+        """Every lead, from the beginning or from where a walk was broken off."""
+        half = decoded(walked.position, HALFWAY) if walked else None
+        began, high = (half.began, half.high) if half else (None, None)
+        started = self._clock.now()
+        async for chunk in chunks(
+            self._client,
+            LEADS,
+            "leads",
+            standing=half.standing if half else None,
+            earlier=walked.seen if walked and half else frozenset(),
+            resumable=True,
+            prove=True,
+        ):
+            began = began or self._vendor_time(started)
+            remotes = self._remotes(chunk)
+            high = _highest(high, remotes)
+            onward = chunk.standing
+            if onward is not None and walked and not half:
+                onward = replace(onward, anew=True)
+            yield Page(
+                rows=remotes,
+                cursor=None if onward else Cursor(mark=_mark(stood.mark, high, began)).encode(),
+                complete=onward is None and chunk.proved,
+                broken=_keyed(chunk.broken),
+                position=encoded(Halfway(onward, began, high)) if onward else "",
             )
 
     async def search(self, term: str, value: str, fits: Callable[[Mapping[str, Any]], bool]) -> list[Remote]:
@@ -157,6 +201,10 @@ class Walk:
             found += [row for row in rows if row.time is None or row.time >= moment_ - SPELLING_SLACK]
         return found
 
+    def _remotes(self, chunk: Chunk) -> list[Remote]:
+        self._rows.sections.learn(row for _, row in chunk.rows)
+        return [self._rows.listed(found, row) for found, row in chunk.rows]
+
     def _chunks(self, since: datetime | None, at: Position | None) -> AsyncIterator[Chunk]:
         if since is None:
             return chunks(self._client, LEADS, "leads", at=at, resumable=True, prove=True)
@@ -173,6 +221,15 @@ class Walk:
         """The earliest the vendor's clock may have said at ``started``; known from the first answer on."""
         reading = self._client.http.clock_reading
         return started + timedelta(seconds=reading.offset_s - reading.uncertainty_s)
+
+
+def _highest(high: datetime | None, remotes: Iterable[Remote]) -> datetime | None:
+    """The highest time seen so far."""
+    return max((time for time in (high, *(r.time for r in remotes)) if time is not None), default=None)
+
+
+def _keyed(broken: Iterable[Any]) -> list[tuple[str, Any]]:
+    return [(digest(row).hex(), row) for row in broken]
 
 
 def _mark(old: datetime | None, high: datetime | None, began: datetime) -> datetime | None:

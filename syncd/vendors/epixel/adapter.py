@@ -27,6 +27,7 @@ from syncd.ports.vendor import (
     Page,
     Remote,
     VendorClock,
+    Walked,
     Written,
 )
 from syncd.vendors.epixel import mapping, notes, roster, writes
@@ -56,6 +57,7 @@ class EpixelAdapter:
     """One installation, seen by one user."""
 
     vendor = "epixel"
+    hooks = None
 
     def __init__(self, connection: EpixelConnection, deps: Deps) -> None:
         """An adapter for ``connection``. Raises ConfigError for credentials that cannot be used."""
@@ -120,13 +122,20 @@ class EpixelAdapter:
 
     # Reading.
 
-    async def leads(self, cursor: str | None, *, full: bool) -> AsyncIterator[Page]:  # noqa: ARG002
+    async def leads(
+        self,
+        cursor: str | None,  # noqa: ARG002
+        *,
+        full: bool,
+        walked: Walked | None = None,
+    ) -> AsyncIterator[Page]:
         """Pages of all leads: nothing can be asked for since ``cursor``, so there never is one."""
         self._finder.forget()
         await self._overview.ensure()
-        async for page in self._walk.pages():
+        async for page in self._walk.pages(walked, resumable=full):
             yield page
-        self._roster.walked = True
+        # Whom the pages before the gap are assigned to, another process has met, and perhaps not remembered.
+        self._roster.walked = self._roster.walked or walked is None
 
     async def lead(self, external_id: str) -> Remote:
         """One complete lead. Raises NotFoundError (told: it is deleted), RejectedError if this user may not see it."""

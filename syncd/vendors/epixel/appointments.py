@@ -22,7 +22,7 @@ from syncd.vendors.epixel.client import (
     OVERVIEW,
     Client,
 )
-from syncd.vendors.epixel.walk import chunks
+from syncd.vendors.epixel.listing import chunks
 
 NOTE_CHARACTERS_MAX = 200
 KEYS = ("appointments", "appointment_list", *LIST_KEYS)

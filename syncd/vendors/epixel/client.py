@@ -68,12 +68,19 @@ class Client:
                 connection, deps, STYLES, login(connection), extra={"apikey": key.reveal().strip() if key else ""}
             ),
             budget=Budget(
-                deps.clock, connection.rate, "connection", lambda _headers, _status: None, in_flight_max=IN_FLIGHT_MAX
+                deps.clock,
+                connection.rate,
+                "connection",
+                lambda _headers, _status: None,
+                in_flight_max=IN_FLIGHT_MAX,
+                quota=deps.quota,
+                connection=connection.name,
             ),
             errors=error_table(lambda path: path in self._proven.values()),
             clock=deps.clock,
             transport=deps.transport,
             rng=deps.rng,
+            observe=deps.observe,
         )
 
     @property

@@ -1,29 +1,26 @@
-"""The lists: page by page to their end, and what a walk proves (vendors/epixel.md §3, §10).
-
-Paging is undocumented and may be ignored. A walk ends where the answer says so, at an empty page, at
-"Invalid page.", and at a page that shows nothing new. It is *proved* when every row had an id and as many
-distinct ones came as any page counted: a lead deleted meanwhile moves others to a page that was read already.
-"""
+"""The leads: walks of the list, what only a view shows, and the rows of both (vendors/epixel.md §3, §10)."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import replace
 from datetime import tzinfo
 from hashlib import blake2b
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from syncd.domain.errors import NotFoundError, RejectedError, TransientError, UnreadableError
 from syncd.domain.lens import Payload
-from syncd.ports.vendor import Page, Remote
-from syncd.vendors.epixel.answers import LIST_KEYS, NOTE_KEYS, listed, single, slug_of
+from syncd.ports.vendor import Page, Remote, Walked
+from syncd.vendors.epixel.answers import NOTE_KEYS, single, slug_of
 from syncd.vendors.epixel.client import LIST, VIEW, Client
+from syncd.vendors.epixel.listing import PAGE_SIZE, Chunk, Standing, chunks
 from syncd.vendors.epixel.payload import TOGETHER, UPDATED, fields_shown, is_deleted, time_under
 from syncd.vendors.epixel.roster import Roster
 from syncd.vendors.http import digest
+from syncd.vendors.walked import decoded, encoded
 
-PAGE_SIZE = 100
-PAGES_MAX = 100_000
 LOOKS_MAX = 3
 """So many leads of a page are tried for a look at what views show; one may be hidden."""
 VIEWED, LISTED, READABLE, BARE, AGAIN = "viewed", "listed", "notes_readable", "views_without_notes", "read_again"
@@ -35,47 +32,8 @@ ASSIGNEE = "assignment.primary"
 Keys = Mapping[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """One answer of a walk. ``rows`` are new to it; ``proved`` speaks for the whole walk once ``last``."""
-
-    rows: Sequence[tuple[str, Mapping[str, Any]]]
-    broken: Sequence[Any]
-    last: bool
-    proved: bool
-    total: int | None
-    number: int
-
-
-async def chunks(
-    client: Client, call: str, keys: Sequence[str] = LIST_KEYS, id_of: Callable[[Any], str] = slug_of
-) -> AsyncIterator[Chunk]:
-    """Walk a list to its end. Raises VendorError; UnreadableError for an answer that is no list."""
-    seen: set[str] = set()
-    page, count, sound = 1, 0, True
-    counted = False
-    for number in range(1, PAGES_MAX + 1):
-        try:
-            data = await client.get(call, [("page", str(page)), ("page_size", str(PAGE_SIZE))])
-        except NotFoundError:
-            if page == 1:
-                raise
-            yield Chunk((), (), last=True, proved=sound and counted and len(seen) >= count, total=None, number=number)
-            return
-        content = listed(data, keys)
-        fresh, broken = _sift(content.rows, seen, id_of)
-        sound = sound and not broken
-        if content.count is not None:
-            counted, count = True, max(count, content.count)
-        following = content.after(page, len(seen))
-        # Asked on, but nothing new came: the list ignores `page`, or has ended without saying so.
-        stuck = following is not None and (not content.rows or (page > 1 and not fresh))
-        last = following is None or stuck
-        enough = len(seen) >= count if counted else not stuck
-        yield Chunk(fresh, broken, last=last, proved=sound and enough, total=content.count, number=number)
-        if last or following is None:
-            return
-        page = following
+HALFWAY = TypeAdapter(Standing)
+"""The position of a walk that was broken off: nothing but where the list stands, for there is no cursor."""
 
 
 class LeadRows:
@@ -171,21 +129,30 @@ class Walk:
             raise NotFoundError(message, status=200, code="deleted", told=True)
         return payload
 
-    async def leads(self) -> AsyncIterator[tuple[Chunk, list[tuple[str, Payload]]]]:
+    async def leads(self, walked: Walked | None = None) -> AsyncIterator[tuple[Chunk, list[tuple[str, Payload]]]]:
         """Every answer of a walk with its live leads: those with status "deleted" count, but are not there."""
-        async for chunk in chunks(self._client, LIST):
+        standing = decoded(walked.position, HALFWAY) if walked else None
+        earlier = walked.seen if walked and standing else frozenset[int]()
+        async for chunk in chunks(
+            self._client, LIST, standing=standing, earlier=earlier, shows=lambda row: not is_deleted(row)
+        ):
             live: list[tuple[str, Payload]] = [(slug, row) for slug, row in chunk.rows if not is_deleted(row)]
             self._rows.learn(row for _, row in live)
-            yield chunk, live
+            anew = chunk.standing.anew or (walked is not None and standing is None)
+            yield replace(chunk, standing=replace(chunk.standing, anew=anew)), live
 
-    async def pages(self) -> AsyncIterator[Page]:
-        """As `Adapter.leads`: at most 100 rows each, whatever the vendor sends at once."""
-        async for chunk, live in self.leads():
+    async def pages(self, walked: Walked | None = None, *, resumable: bool = True) -> AsyncIterator[Page]:
+        """As `Adapter.leads`: at most 100 rows each, whatever the vendor sends at once.
+
+        A walk can be taken up again only behind the last of the pages that one answer is cut into.
+        """
+        async for chunk, live in self.leads(walked):
             for slug, _ in live[:LOOKS_MAX]:
                 if not self._rows.views_known:
                     await self._look(slug)
             remotes = [self._rows.listed(slug, row, walking=True) for slug, row in live]
             broken = [(digest(row).hex(), row) for row in chunk.broken]
+            onward = encoded(chunk.standing) if resumable and not chunk.last else ""
             slices = [remotes[at : at + PAGE_SIZE] for at in range(0, len(remotes), PAGE_SIZE)] or [[]]
             for number, rows in enumerate(slices, start=1):
                 ends = number == len(slices)
@@ -194,6 +161,7 @@ class Walk:
                     complete=ends and chunk.last and chunk.proved,
                     total=chunk.total,
                     broken=broken if ends else (),
+                    position=onward if ends else "",
                 )
 
     async def _look(self, slug: str) -> None:
@@ -207,19 +175,3 @@ class Walk:
 def _mark(slug: str) -> str:
     """A slug as it may be remembered: it is made of a person's name."""
     return blake2b(slug.encode(errors="replace"), digest_size=8).hexdigest()
-
-
-def _sift(
-    rows: Sequence[Any], seen: set[str], id_of: Callable[[Any], str]
-) -> tuple[list[tuple[str, Mapping[str, Any]]], list[Any]]:
-    """Rows with an id that is new to the walk, and rows without a usable one."""
-    fresh: list[tuple[str, Mapping[str, Any]]] = []
-    broken: list[Any] = []
-    for row in rows:
-        found = id_of(row)
-        if not found:
-            broken.append(row)
-        elif found not in seen:
-            seen.add(found)
-            fresh.append((found, row))
-    return fresh, broken

@@ -22,6 +22,7 @@ from syncd.ports.vendor import (
     Page,
     Remote,
     VendorClock,
+    Walked,
     Written,
 )
 from syncd.vendors.http import Answer, digest
@@ -51,6 +52,7 @@ class MyCrmAdapter:
     """One MyCRM account."""
 
     vendor = "mycrm"
+    hooks = None
 
     def __init__(self, connection: MyCrmConnection, deps: Deps) -> None:
         """An adapter for ``connection``. Raises ConfigError for credentials that cannot be used."""
@@ -114,10 +116,10 @@ class MyCrmAdapter:
 
     # Reading.
 
-    async def leads(self, cursor: str | None, *, full: bool) -> AsyncIterator[Page]:
-        """Pages of leads changed since ``cursor``, or all of them."""
+    async def leads(self, cursor: str | None, *, full: bool, walked: Walked | None = None) -> AsyncIterator[Page]:
+        """Pages of leads changed since ``cursor``, or all of them, perhaps from where a walk was broken off."""
         self._shelf.clear()
-        async for page in self._walk.pages(cursor, full=full):
+        async for page in self._walk.pages(cursor, full=full, walked=walked):
             for remote in page.rows:
                 self._doubling.notice(remote.external_id, remote.payload)
                 self._shelf.put(remote.external_id, remote.payload)

@@ -77,11 +77,20 @@ class Client:
         self.http = Http(
             base_url=connection.base_url,
             auth=credentials(connection, deps, STYLES, login(connection)),
-            budget=Budget(deps.clock, connection.rate, "connection", self.pace.read, in_flight_max=IN_FLIGHT_MAX),
+            budget=Budget(
+                deps.clock,
+                connection.rate,
+                "connection",
+                self.pace.read,
+                in_flight_max=IN_FLIGHT_MAX,
+                quota=deps.quota,
+                connection=connection.name,
+            ),
             errors=ERRORS,
             clock=deps.clock,
             transport=deps.transport,
             rng=deps.rng,
+            observe=deps.observe,
         )
 
     async def page(self, path: str, query: Sequence[tuple[str, str]]) -> Any:

@@ -9,19 +9,23 @@
 The page size is never computed with. Pages are counted by number, so a row deleted behind the walk's back moves all
 later ones up and hides one of them. Such a walk must not prove anything: where the total is told, all rows that were
 there at the beginning must have been seen; where it is not, each page is followed by a look whether the one before it
-still stands.
+still stands. A walk that was broken off takes that look whenever it is taken up again, even if nothing follows.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from typing import Any
 
-from syncd.domain.errors import NotFoundError, UnreadableError
+from pydantic import PositiveInt
+
+from syncd.domain.errors import NotFoundError, RejectedError, UnreadableError
 from syncd.vendors.http import digest
 from syncd.vendors.mycrm.client import LEADS, Client
 from syncd.vendors.mycrm.values import identity
+from syncd.vendors.walked import Seen
 
 PER_PAGE = 100
 PAGES_MAX = 100_000
@@ -29,11 +33,33 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """A walk after a page, so that it can be taken up again.
+
+    page         its number; ``shown``: which rows it held, as a hash; ``first_rows``: how many page 1 held
+    first_total  the vendor's count on page 1, None if it tells none; ``total_max``: the highest so far
+    young        rows that came to be after the walk began
+    sound        nothing was odd so far
+    anew         marks of older parts say nothing of this walk
+    """
+
+    page: PositiveInt = 1
+    shown: str = ""
+    first_rows: int = 0
+    first_total: int | None = None
+    total_max: int = 0
+    young: int = 0
+    sound: bool = True
+    anew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """One page: rows with ids that are new to this walk, rows without a usable one.
 
-    last    the walk ends here;  ``proved``: and it missed nothing
-    total   how many rows the vendor claims, None if it does not
+    last      the walk ends here;  ``proved``: and it missed nothing
+    total     how many rows the vendor claims, None if it does not
+    standing  where the walk can be taken up again
     """
 
     rows: Sequence[tuple[str, Row]]
@@ -41,16 +67,7 @@ class Chunk:
     last: bool
     proved: bool
     total: int | None
-
-
-@dataclass(slots=True)
-class _State:
-    seen: set[str]
-    young: int = 0
-    first_rows: int = 0
-    first_total: int | None = None
-    total_max: int = 0
-    sound: bool = True
+    standing: Standing
 
 
 async def chunks(
@@ -61,34 +78,50 @@ async def chunks(
     *,
     prove: bool = False,
     young: Callable[[Row], bool] = lambda _row: False,
+    standing: Standing | None = None,
+    earlier: AbstractSet[int] = frozenset(),
 ) -> AsyncIterator[Chunk]:
     """Walk the list ``key`` at ``path``.
 
-    terms   filters
-    prove   somebody will ask whether the walk missed nothing
-    young   whether a row came to be after the walk began
+    terms     filters
+    prove     somebody will ask whether the walk missed nothing
+    young     whether a row came to be after the walk began
+    standing  take up a walk that stood there, or begin anew if that page is refused by now
+    earlier   the marks of what that walk has seen
     Raises VendorError, UnreadableError for an answer that is no such list.
     """
-    state = _State(set())
-    before = b""
-    for number in range(1, PAGES_MAX + 1):
+    now, seen, after = Standing(), Seen(), 0
+    if standing is not None:
+        try:
+            sound = standing.sound and await _stands(client, path, key, terms, standing)
+            now, after = replace(standing, sound=sound), standing.page
+            seen = Seen(frozenset() if standing.anew else earlier)
+        except RejectedError:
+            now = Standing(anew=True)
+    for number in range(after + 1, PAGES_MAX + 1):
         try:
             rows, total = rows_of(await client.page(path, _query(path, number, terms)), path, key)
         except NotFoundError:
             if number == 1:
                 raise
-            rows, total = [], state.first_total
-        if prove and number > 1 and total is None and rows and state.sound:
-            state.sound = await _stands(client, path, key, terms, number - 1, before)
-        before = _ids(rows)
-        fresh, broken = _sift(rows, state)
-        state.young += sum(young(row) for _, row in fresh)
-        if number == 1:
-            state.first_rows, state.first_total = len(rows), total
-        state.total_max = max(state.total_max, total or 0)
-        last, odd = _ends(state, number, len(rows), total, new=bool(fresh or broken))
-        state.sound = state.sound and not odd and not broken
-        yield Chunk(fresh, broken, last, last and _complete(state, total), total)
+            rows, total = [], now.first_total
+        sound = now.sound
+        if prove and sound and number > 1 and total is None and rows:
+            sound = await _stands(client, path, key, terms, now)
+        fresh, broken = _sift(rows, seen)
+        now = replace(
+            now,
+            page=number,
+            shown=_ids(rows),
+            first_rows=len(rows) if number == 1 else now.first_rows,
+            first_total=total if number == 1 else now.first_total,
+            total_max=max(now.total_max, total or 0),
+            young=now.young + sum(young(row) for _, row in fresh),
+            sound=sound and not broken,
+        )
+        last, odd = _ends(now, len(seen), len(rows), total, new=bool(fresh or broken))
+        now = replace(now, sound=now.sound and not odd)
+        yield Chunk(fresh, broken, last, last and _complete(now, len(seen), total), total, now)
         if last:
             return
 
@@ -124,31 +157,27 @@ def _query(path: str, number: int, terms: Sequence[tuple[str, str]]) -> list[tup
     return [*query, *terms]
 
 
-async def _stands(
-    client: Client, path: str, key: str, terms: Sequence[tuple[str, str]], number: int, before: bytes
-) -> bool:
-    """Whether a page that was read already still holds the same rows."""
+async def _stands(client: Client, path: str, key: str, terms: Sequence[tuple[str, str]], standing: Standing) -> bool:
+    """Whether the page that was read last still holds the same rows."""
     try:
-        rows, _ = rows_of(await client.page(path, _query(path, number, terms)), path, key)
+        rows, _ = rows_of(await client.page(path, _query(path, standing.page, terms)), path, key)
     except NotFoundError:
         return False
-    return _ids(rows) == before
+    return _ids(rows) == standing.shown
 
 
-def _ids(rows: Sequence[Any]) -> bytes:
-    return digest([identity(row) if isinstance(row, Mapping) else "" for row in rows])
+def _ids(rows: Sequence[Any]) -> str:
+    return digest([identity(row) if isinstance(row, Mapping) else "" for row in rows]).hex()
 
 
-def _sift(rows: Sequence[Any], state: _State) -> tuple[list[tuple[str, Row]], list[Any]]:
+def _sift(rows: Sequence[Any], seen: Seen) -> tuple[list[tuple[str, Row]], list[Any]]:
     """Rows with an id that is new to the walk, and new rows without a usable one."""
     fresh: list[tuple[str, Row]] = []
     broken: list[Any] = []
     for row in rows:
         found = identity(row) if isinstance(row, Mapping) else ""
-        mark = found or digest(row).hex()
-        if mark in state.seen:
+        if not seen.add(found or digest(row).hex()):
             continue
-        state.seen.add(mark)
         if found:
             fresh.append((found, row))
         else:
@@ -156,23 +185,23 @@ def _sift(rows: Sequence[Any], state: _State) -> tuple[list[tuple[str, Row]], li
     return fresh, broken
 
 
-def _ends(state: _State, number: int, rows: int, total: int | None, *, new: bool) -> tuple[bool, bool]:
+def _ends(now: Standing, seen: int, rows: int, total: int | None, *, new: bool) -> tuple[bool, bool]:
     """Whether the walk ends with this page, and whether that is an odd end: a list that repeats itself."""
     if not rows:
         return True, False
-    if total is not None and len(state.seen) >= total:
+    if total is not None and seen >= total:
         return True, False
     if not new:
-        unpaged = number == 2 and total is None and rows == state.first_rows
+        unpaged = now.page == 2 and total is None and rows == now.first_rows
         return True, not unpaged
     if total is not None:
         return False, False
-    return (rows < 2 if number == 1 else rows < state.first_rows), False
+    return (rows < 2 if now.page == 1 else rows < now.first_rows), False
 
 
-def _complete(state: _State, total: int | None) -> bool:
-    if not state.sound:
+def _complete(now: Standing, seen: int, total: int | None) -> bool:
+    if not now.sound:
         return False
-    if state.first_total is None:
+    if now.first_total is None:
         return total is None
-    return len(state.seen) >= state.total_max and len(state.seen) - state.young >= state.first_total
+    return seen >= now.total_max and seen - now.young >= now.first_total

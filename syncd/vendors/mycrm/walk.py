@@ -4,25 +4,28 @@ MyCRM filters by whole days, in a zone nobody tells. So each incremental pull as
 and leaves out rows that are older than the cursor and look as they did when they were last listed. The cursor is a
 mark: the highest ``updated_at`` a finished walk has seen, but never past the moment that walk began, because a row may
 change behind a walk's back. A filter that is ignored costs time and nothing else; one that is refused is remembered.
+A walk of everything that was broken off is taken up again behind any of its pages, with the beginning it had.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+from pydantic import AwareDatetime, TypeAdapter
 
 from syncd.domain.errors import RejectedError, UnreadableError
 from syncd.domain.normalize import moment
 from syncd.ports.clock import Clock
-from syncd.ports.vendor import Page, Remote
+from syncd.ports.vendor import Page, Remote, Walked
 from syncd.vendors.http import digest
 from syncd.vendors.mycrm.client import LEADS, Client
-from syncd.vendors.mycrm.listing import Chunk, Row, chunks
+from syncd.vendors.mycrm.listing import Chunk, Row, Standing, chunks
 from syncd.vendors.mycrm.refusals import INVALID
+from syncd.vendors.walked import decoded, encoded
 
 DAY = timedelta(days=1)
 SPELLING_SLACK = timedelta(seconds=1)
@@ -53,6 +56,18 @@ class Cursor:
             return cls(moment(orjson.loads(cursor or "{}").get("mark")))
         except (ValueError, AttributeError, UnreadableError):
             return cls()
+
+
+@dataclass(frozen=True, slots=True)
+class Halfway:
+    """A walk of everything that was broken off: when it began, by the vendor's clock, and the highest time so far."""
+
+    began: AwareDatetime
+    high: AwareDatetime | None
+    standing: Standing
+
+
+HALFWAY = TypeAdapter(Halfway)
 
 
 class LeadRows:
@@ -98,14 +113,20 @@ class Walk:
         self._client, self._clock, self._rows = client, clock, rows
         self._overlap, self._refused = overlap, refused
 
-    async def pages(self, cursor: str | None, *, full: bool) -> AsyncIterator[Page]:
+    async def pages(self, cursor: str | None, *, full: bool, walked: Walked | None = None) -> AsyncIterator[Page]:
         """As `Adapter.leads`."""
         stood = Cursor.decode(cursor)
         since = None if full or stood.mark is None else stood.mark
         floor = None if since is None else since - self._overlap - SPELLING_SLACK
-        high: datetime | None = None
+        half = decoded(walked.position, HALFWAY) if walked else None
+        high = half.high if half else None
         started = self._clock.now()
-        walk = self._all(started) if since is None else self._asked("updated", self._days(since))
+
+        def began() -> datetime:
+            """When the walk began, as far as the vendor's clock is known by now."""
+            return half.began if half else started + timedelta(seconds=self._client.http.clock_reading.offset_s)
+
+        walk = self._all(began, walked, half) if since is None else self._asked("updated", self._days(since))
         async for chunk in walk:
             remotes = [self._rows.listed(found, row) for found, row in chunk.rows]
             high = max((time for time in (high, *(r.time for r in remotes)) if time is not None), default=None)
@@ -114,12 +135,14 @@ class Walk:
                 known = self._rows.known(remote)
                 if floor is None or not known or remote.time is None or remote.time >= floor:
                     news.append(remote)
+            onward = "" if chunk.last or not full else encoded(Halfway(began(), high, chunk.standing))
             yield Page(
                 rows=news,
-                cursor=Cursor(self._mark(stood.mark, high, started, chunk.proved)).encode() if chunk.last else None,
+                cursor=Cursor(self._mark(stood.mark, high, began(), chunk.proved)).encode() if chunk.last else None,
                 complete=chunk.proved and since is None,
                 total=chunk.total if since is None else None,
                 broken=[(digest(row).hex(), row) for row in chunk.broken],
+                position=onward,
             )
 
     async def search(self, name: str, value: str, fits: Callable[[Row], bool]) -> list[Remote]:
@@ -142,15 +165,22 @@ class Walk:
             found |= {lead: self._rows.listed(lead, row) for lead, row in chunk.rows if fits(row)}
         return list(found.values())
 
-    def _all(self, started: datetime) -> AsyncIterator[Chunk]:
+    async def _all(
+        self, began: Callable[[], datetime], walked: Walked | None, half: Halfway | None
+    ) -> AsyncIterator[Chunk]:
+        """Every lead; behind the pages of ``half``, where there is one."""
+
         def young(row: Row) -> bool:
             created = _time(row, "created_at")
-            offset = timedelta(seconds=self._client.http.clock_reading.offset_s)
             # Dated ahead of the vendor's own clock: that tells nothing of when the row came, ever.
-            ahead = self._clock.now() + offset + AHEAD_MAX
-            return created is not None and started + offset < created <= ahead
+            ahead = self._clock.now() + timedelta(seconds=self._client.http.clock_reading.offset_s) + AHEAD_MAX
+            return created is not None and began() < created <= ahead
 
-        return chunks(self._client, LEADS, "leads", prove=True, young=young)
+        standing, earlier = (half.standing, walked.seen) if half and walked else (None, frozenset[int]())
+        pages = chunks(self._client, LEADS, "leads", prove=True, young=young, standing=standing, earlier=earlier)
+        async for chunk in pages:
+            anew = chunk.standing.anew or (walked is not None and half is None)
+            yield replace(chunk, standing=replace(chunk.standing, anew=anew))
 
     async def _asked(self, name: str, terms: Terms) -> AsyncIterator[Chunk]:
         """A filtered walk; the whole list where this account refuses the filter."""
@@ -174,13 +204,12 @@ class Walk:
         first, last = since.astimezone(UTC).date() - DAY, self._clock.now().astimezone(UTC).date() + 2 * DAY
         return [(f"filters[{name}][from]", first.isoformat()), (f"filters[{name}][to]", last.isoformat())]
 
-    def _mark(self, old: datetime | None, high: datetime | None, started: datetime, proved: bool) -> datetime | None:  # noqa: FBT001
+    def _mark(self, old: datetime | None, high: datetime | None, there: datetime, proved: bool) -> datetime | None:  # noqa: FBT001
         """The next mark; it never goes back. A walk has seen everything until it began; a day less, for times may lie.
 
         One that may have missed a row (not ``proved``) leaves a further day to be asked for again.
         """
-        reading = self._client.http.clock_reading
-        began = started + timedelta(seconds=reading.offset_s - reading.uncertainty_s)
+        began = there - timedelta(seconds=self._client.http.clock_reading.uncertainty_s)
         fresh = (began if high is None else min(max(high, began - DAY), began)) - (timedelta() if proved else DAY)
         return fresh if old is None else max(old, fresh)
 

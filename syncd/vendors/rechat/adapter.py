@@ -20,12 +20,14 @@ from syncd.ports.vendor import (
     Page,
     Remote,
     VendorClock,
+    Walked,
     Written,
 )
 from syncd.vendors.rechat import agents, custom, notes
 from syncd.vendors.rechat.assignees import Assignees
 from syncd.vendors.rechat.capabilities import capabilities
 from syncd.vendors.rechat.client import CONTACT, SELF, SHOWING, Client
+from syncd.vendors.rechat.contact import contact
 from syncd.vendors.rechat.custom import Catalogue
 from syncd.vendors.rechat.definitions import Definitions
 from syncd.vendors.rechat.finding import Finder
@@ -34,7 +36,7 @@ from syncd.vendors.rechat.mapping import PRIMARY, Options, build
 from syncd.vendors.rechat.recent import Recent
 from syncd.vendors.rechat.routing import Routing
 from syncd.vendors.rechat.walk import MEMORY as IGNORED
-from syncd.vendors.rechat.walk import Walk, contact
+from syncd.vendors.rechat.walk import Walk
 from syncd.vendors.rechat.writes import Writer
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class RechatAdapter:
     """One brand at Rechat."""
 
     vendor = "rechat"
+    hooks = None
 
     def __init__(self, connection: RechatConnection, deps: Deps) -> None:
         """An adapter for ``connection``. Raises ConfigError for credentials or attributes that cannot be used."""
@@ -121,9 +124,9 @@ class RechatAdapter:
 
     # Reading.
 
-    async def leads(self, cursor: str | None, *, full: bool) -> AsyncIterator[Page]:
-        """Pages of contacts changed since ``cursor``, or all of them."""
-        async for page in self._walk.pages(cursor, full=full):
+    async def leads(self, cursor: str | None, *, full: bool, walked: Walked | None = None) -> AsyncIterator[Page]:
+        """Pages of contacts changed since ``cursor``, or all of them, perhaps from where a walk was broken off."""
+        async for page in self._walk.pages(cursor, full=full, walked=walked):
             self._agents.notice(row.payload for row in page.rows)
             for row in page.rows:
                 self._recent.listed(row)

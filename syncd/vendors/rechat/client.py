@@ -104,12 +104,15 @@ class Client:
                 "connection",
                 limits_reader(deps.clock, connection.rate),
                 in_flight_max=IN_FLIGHT_MAX,
+                quota=deps.quota,
+                connection=connection.name,
             ),
             errors=ERRORS,
             clock=deps.clock,
             transport=deps.transport,
             default_headers={BRAND_HEADER: connection.brand},
             rng=deps.rng,
+            observe=deps.observe,
         )
 
     async def get(self, path: str, params: Params = NONE, query: Query = ()) -> Any:

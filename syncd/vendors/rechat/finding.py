@@ -12,10 +12,10 @@ from syncd.domain.normalize import national
 from syncd.domain.normalize import phone as normal_phone
 from syncd.ports.vendor import Found, Remote
 from syncd.vendors.rechat.client import FILTER, SHOWING, Client, external_id
+from syncd.vendors.rechat.contact import CREATED, contact
 from syncd.vendors.rechat.people import EMAIL, PHONE
 from syncd.vendors.rechat.rows import View
 from syncd.vendors.rechat.values import stamp
-from syncd.vendors.rechat.walk import CREATED, contact
 
 LIMIT = 20
 

@@ -32,12 +32,12 @@ from syncd.vendors.rechat.client import (
     external_id,
     unwrap,
 )
+from syncd.vendors.rechat.contact import contact
 from syncd.vendors.rechat.finding import Finder
 from syncd.vendors.rechat.mapping import PRIMARY, Mapped, owner
 from syncd.vendors.rechat.rows import Fragment, joined
 from syncd.vendors.rechat.tags import superseded
 from syncd.vendors.rechat.values import seconds_of, stamp
-from syncd.vendors.rechat.walk import contact
 
 if TYPE_CHECKING:
     from syncd.settings import RechatConnection

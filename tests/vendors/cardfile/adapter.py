@@ -26,6 +26,7 @@ class CardfileAdapter:
     """One card file."""
 
     vendor = "cardfile"
+    hooks = None
 
     def __init__(self, connection: CardfileConnection, deps: Deps) -> None:
         self.name, self.capabilities = connection.name, capabilities(connection)
@@ -47,14 +48,17 @@ class CardfileAdapter:
     async def check(self) -> str:
         return text((await self._object("GET", ME)).get("name")) or "a card file"
 
-    async def leads(self, cursor: str | None, *, full: bool) -> AsyncIterator[port.Page]:
-        """By key, so that nothing done meanwhile hides a row: the first short page is the end."""
-        after, last = "0", False
+    async def leads(
+        self, cursor: str | None, *, full: bool, walked: port.Walked | None = None
+    ) -> AsyncIterator[port.Page]:
+        """By key, which nothing done meanwhile moves: it is the position too. The first short page is the end."""
+        after, last = walked.position if walked and walked.position.isdecimal() else "0", False
         while not last:
             rows = await self._rows(CARDS, "cards", after=after)
             last = len(rows) < PAGE
             after = text(rows[-1]["id"]) if rows else after
-            yield port.Page([_remote("lead", row) for row in rows], complete=last)
+            onward = after if full and not last else ""
+            yield port.Page([_remote("lead", row) for row in rows], complete=last, position=onward)
 
     async def lead(self, external_id: str) -> Remote:
         return _remote("lead", await self._object("GET", CARD, external_id), listed=False)

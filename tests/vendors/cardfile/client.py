@@ -21,9 +21,17 @@ def make_http(connection: CardfileConnection, deps: Deps) -> Http:
     return Http(
         base_url=connection.base_url,
         auth=credentials(connection, deps, {"bearer": "Bearer {}"}, login(connection)),
-        budget=Budget(deps.clock, connection.rate, "connection", lambda _headers, _status: None),
+        budget=Budget(
+            deps.clock,
+            connection.rate,
+            "connection",
+            lambda _headers, _status: None,
+            quota=deps.quota,
+            connection=connection.name,
+        ),
         errors=ERRORS,
         clock=deps.clock,
         transport=deps.transport,
         rng=deps.rng,
+        observe=deps.observe,
     )

@@ -3,5 +3,5 @@
 import pytest
 
 pytest.register_assert_rewrite(
-    *(f"{__name__}.{part}" for part in ("account", "failures", "lenses", "notes", "reading", "writing"))
+    *(f"{__name__}.{part}" for part in ("account", "failures", "hooks", "lenses", "notes", "reading", "writing"))
 )

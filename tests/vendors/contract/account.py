@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -37,6 +37,7 @@ class Variant:
     unknown   an id of the right form that nobody has
     timed     records tell when they were created
     memory    what an earlier adapter of this account learned, for what is only learned by failing
+    few       switches, and options of the connection, with which it hands out ``few_rows`` at a time
     """
 
     id: str
@@ -50,9 +51,16 @@ class Variant:
     unknown: str = "999999999999"
     timed: bool = True
     memory: Mapping[str, Any] = field(default_factory=dict)
+    few: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {})
+    few_rows: int = 5
 
     def __str__(self) -> str:
         return self.id
+
+    def small(self) -> Variant:
+        """The same account with small pages."""
+        switches, options = self.few
+        return replace(self, switches={**self.switches, **switches}, options={**self.options, **options})
 
 
 def connect(
@@ -81,10 +89,12 @@ class Account:
     adapter: Adapter
     url: str
     clock: SkippingClock
+    transport: httpx.AsyncBaseTransport | None = None
 
     def another(self, **options: Any) -> Adapter:
         """A further adapter for the same account."""
-        return connect(self.variant, options.pop("url", self.url), self.clock, **options)
+        wire = {"transport": self.transport, **options}
+        return connect(self.variant, wire.pop("url", self.url), self.clock, **wire)
 
     async def settle(self) -> None:
         """Let pass what the vendor needs until a new record is visible."""
@@ -131,14 +141,14 @@ async def open_account(variant: Variant) -> AsyncIterator[Account]:
 
 
 @contextlib.asynccontextmanager
-async def open_in_process(variant: Variant) -> AsyncIterator[Account]:
-    """An account without sockets, for properties that need many of them."""
-    clock = SkippingClock()
+async def open_in_process(variant: Variant, clock: Any = None) -> AsyncIterator[Account]:
+    """An account without sockets, for properties that need many of them; on any clock."""
+    clock = clock or SkippingClock()
     sandbox = SANDBOXES[variant.sandbox](clock, **variant.switches)
-    url = f"http://account.sandbox{sandbox.prefix}"
-    adapter = connect(variant, url, clock, transport=SandboxTransport({"account.sandbox": sandbox}))
+    url, transport = f"http://account.sandbox{sandbox.prefix}", SandboxTransport({"account.sandbox": sandbox})
+    adapter = connect(variant, url, clock, transport=transport)
     try:
-        yield Account(variant, sandbox, adapter, url, clock)
+        yield Account(variant, sandbox, adapter, url, clock, transport)
     finally:
         await adapter.aclose()
 

@@ -12,13 +12,17 @@ from typing import ClassVar
 
 from tests.vendors.contract.account import Variant
 from tests.vendors.contract.failures import FailuresContract
+from tests.vendors.contract.hooks import HooksContract
 from tests.vendors.contract.lenses import LensContract
 from tests.vendors.contract.notes import NotesContract
 from tests.vendors.contract.reading import ReadingContract
+from tests.vendors.contract.resuming import ResumingContract
 from tests.vendors.contract.writing import WritingContract
 
 
-class VendorContract(ReadingContract, WritingContract, NotesContract, FailuresContract, LensContract):
+class VendorContract(
+    ReadingContract, ResumingContract, WritingContract, NotesContract, FailuresContract, LensContract, HooksContract
+):
     """Everything `ports.vendor.Adapter` promises; skips only by declared capability."""
 
     variants: ClassVar[tuple[Variant, ...]] = ()

@@ -29,4 +29,4 @@ def sixth(monkeypatch: pytest.MonkeyPatch) -> None:
 class TestCardfile(VendorContract):
     """The whole contract, for a folder of a few hundred lines."""
 
-    variants = (Variant("plain", "cardfile", page=50, odd_stage="Somewhere else", update_method="PATCH"),)
+    variants = (Variant("plain", "cardfile", page=50, odd_stage="Somewhere else", update_method="PATCH", few_rows=50),)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.vendors.contract.account import Variant
 from tests.vendors.contract.suite import VendorContract
 
 ODD = "DNC"
+FEW: tuple[dict[str, Any], dict[str, Any]] = ({"cap_25": True}, {})
 
 
 class TestChime(VendorContract):
     """vendors/chime.md, the first age of the API."""
 
     variants = (
-        Variant("plain", "chime", odd_stage=ODD),
+        Variant("plain", "chime", odd_stage=ODD, few=FEW, few_rows=25),
         Variant(
             "capped",
             "chime",
             {
                 "wrap_rows": True,
                 "wrap_single": True,
+                "hook_list_answer": "object",
                 "cap_25": True,
                 "ignore_filters": True,
                 "ignore_sort": True,
@@ -32,6 +36,8 @@ class TestChime(VendorContract):
             },
             page=25,
             odd_stage=ODD,
+            few=FEW,
+            few_rows=25,
         ),
     )
 
@@ -40,7 +46,7 @@ class TestLofty(VendorContract):
     """The same vendor under its newer dialect."""
 
     variants = (
-        Variant("plain", "lofty", odd_stage=ODD),
+        Variant("plain", "lofty", odd_stage=ODD, few=FEW, few_rows=25),
         Variant(
             "scrolling",
             "lofty",
@@ -48,6 +54,7 @@ class TestLofty(VendorContract):
                 "wrap_rows": True,
                 "wrap_single": False,
                 "scroll": True,
+                "hook_list_answer": "string",
                 "create_answer": "wrapped",
                 "put_answer": "string",
                 "note_answer": "empty",
@@ -56,5 +63,7 @@ class TestLofty(VendorContract):
                 "limit": 100,
             },
             odd_stage=ODD,
+            few=FEW,
+            few_rows=25,
         ),
     )

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.vendors.contract.account import Variant
 from tests.vendors.contract.suite import VendorContract
 
 ODD = "Somewhere else"
+FEW: tuple[dict[str, Any], dict[str, Any]] = ({"page_max": 5}, {})
 
 
 class TestCinc(VendorContract):
     """vendors/cinc.md."""
 
     variants = (
-        Variant("plain", "cinc", {"stages": (ODD,)}, page=500, odd_stage=ODD, update_method="POST"),
+        Variant("plain", "cinc", {"stages": (ODD,)}, page=500, odd_stage=ODD, update_method="POST", few=FEW),
         Variant(
             "wrapped",
             "cinc",
             {
                 "wrapper": True,
+                "hook_shows_url": False,
+                "hook_none": "empty",
                 "auth": "bare",
                 "list_hides": ("labels",),
                 "date_terms": "ignored",
@@ -31,6 +36,7 @@ class TestCinc(VendorContract):
             page=40,
             odd_stage=ODD,
             update_method="POST",
+            few=FEW,
         ),
         Variant(
             "replacing",
@@ -50,5 +56,6 @@ class TestCinc(VendorContract):
             page=500,
             odd_stage=ODD,
             update_method="POST",
+            few=FEW,
         ),
     )

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.vendors.contract.account import Variant
 from tests.vendors.contract.suite import VendorContract
 
 ODD = "In limbo"
+FEW: tuple[dict[str, Any], dict[str, Any]] = ({"page_max": 5}, {})
+PAGED: tuple[dict[str, Any], dict[str, Any]] = ({"list": "e", "page_max": 5}, {})
+"""Shape a has no pages."""
 
 
 class TestEpixel(VendorContract):
     """vendors/epixel.md."""
 
     variants = (
-        Variant("plain", "epixel", {"statuses": (ODD,)}, odd_stage=ODD, update_method="POST"),
+        Variant("plain", "epixel", {"statuses": (ODD,)}, odd_stage=ODD, update_method="POST", few=FEW),
         Variant(
             "samples",
             "epixel",
@@ -36,6 +41,7 @@ class TestEpixel(VendorContract):
             options={"body": "form"},
             odd_stage=ODD,
             update_method="POST",
+            few=PAGED,
             memory={
                 "paths": {"create": "/create/lead/", "update": "/update/lead/", "note create": "/create/leadnote/"}
             },
@@ -58,5 +64,6 @@ class TestEpixel(VendorContract):
             odd_stage=ODD,
             update_method="POST",
             timed=False,
+            few=FEW,
         ),
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from syncd.settings.values import Rate
 from tests.vendors.contract.account import Variant
 from tests.vendors.contract.suite import VendorContract
 
 ODD = "other"
+FEW: tuple[dict[str, Any], dict[str, Any]] = ({"page_size": 5}, {})
 PACED = {"rate": Rate(60, 20.0)}
 """MyCRM tells no limits: a connection that is to keep to one has to be told."""
 
@@ -23,6 +26,7 @@ class TestMyCrm(VendorContract):
             page=20,
             odd_stage=ODD,
             note_method="PUT",
+            few=FEW,
         ),
         Variant(
             "bare",
@@ -51,5 +55,6 @@ class TestMyCrm(VendorContract):
             page=20,
             odd_stage=ODD,
             note_method="PUT",
+            few=FEW,
         ),
     )

@@ -10,6 +10,7 @@ from tests.vendors.contract.account import Variant
 from tests.vendors.contract.suite import VendorContract
 
 ODD = "Somewhere else"
+FEW: tuple[dict[str, Any], dict[str, Any]] = ({}, {"page_size": 5})
 NOBODY = "00000000-0000-4000-8000-000000000000"
 NUMBERS = ("Price from", "Price to")
 DEFINITIONS: tuple[dict[str, Any], ...] = (
@@ -30,6 +31,7 @@ class TestRechat(VendorContract):
             odd_stage=ODD,
             update_method="PATCH",
             unknown=NOBODY,
+            few=FEW,
         ),
         Variant(
             "silent",
@@ -56,5 +58,6 @@ class TestRechat(VendorContract):
             odd_stage=ODD,
             update_method="PATCH",
             unknown=NOBODY,
+            few=FEW,
         ),
     )

@@ -1,0 +1,213 @@
+"""Inbox: deliveries become readings, and readings go the way of every other record.
+
+    waiting rows ─► hints ─► joined: one reading a record ─► agents, leads, notes read ─► ingest ─► rows settled
+
+A hint says "look at this now" and nothing else. A row is settled only after the transaction that took in what it
+asked for, so a crash in between costs a second reading and no hint. What could not be read is tried again, later each
+time, and after some attempts left as failed for a person; the next pull or full comparison finds it all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from syncd.domain.errors import AuthError, RateLimitedError, TransientError, VendorError
+from syncd.engine.connection import Connection
+from syncd.engine.hints import AGENTS, Row, Rows, not_visible_yet, put_back, read_since, readings_of, with_unknown_leads
+from syncd.engine.pause import stays_paused
+from syncd.engine.readings import READS_AT_ONCE, Outcomes, Readings
+from syncd.ports.clock import Clock
+from syncd.ports.hooks import Hint
+from syncd.ports.inbox import DONE, IGNORED, Inbox, Retry, Waiting
+from syncd.ports.store import Link, Store
+
+ROWS_AT_ONCE = 1000
+LEADS_AT_ONCE = 32
+"""Leads of one transaction; between two of them the time is looked at."""
+FAILURES_MAX = 5
+"""After so many transient failures the vendor is left alone until the next time, and no row is blamed."""
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Taken:
+    """What one call took in.
+
+    done, ignored, failed  deliveries settled: read, hinting at nothing, never to be read;  later  tried again
+    leads, notes           readings made;  spared  readings that were not needed any more
+    touched                external ids of leads whose record or base changed;  gone  leads found deleted
+    withheld               leads that look deleted, too many to believe: the next complete walk asks and holds them
+    paused                 nothing was done: the credentials were refused, or the vendor has no webhooks
+    more                   deliveries are left, because the time was up or the vendor failed
+    error                  why the vendor was left alone
+    """
+
+    done: int = 0
+    ignored: int = 0
+    failed: int = 0
+    later: int = 0
+    leads: int = 0
+    notes: int = 0
+    spared: int = 0
+    gone: int = 0
+    withheld: int = 0
+    touched: set[str] = field(default_factory=set)
+    paused: bool = False
+    more: bool = False
+    error: VendorError | None = None
+
+
+async def take_inbox(
+    store: Store, inbox: Inbox, clock: Clock, connection: Connection, *, limit_s: float, run: int | None = None
+) -> Taken:
+    """Take in what waits for a connection, oldest first, for about ``limit_s``.
+
+    The caller holds the connection, as for a pull. A vendor that fails ends it: `Taken.error` says why, and what was
+    read before stays read. A paused connection is not called. Raises DatabaseError.
+    """
+    taken = Taken()
+    state = await store.connection(connection.name, connection.adapter.vendor)
+    if connection.adapter.hooks is None or stays_paused(connection, state, asked=False):
+        taken.paused = True
+        return taken
+    connection.walked = state.last_walk
+    readings = Readings(store, clock, connection, run=run)
+    await _Slice(store, inbox, clock, connection, readings, taken, clock.monotonic() + limit_s).take()
+    taken.touched, taken.gone, taken.withheld = readings.touched, readings.gone, readings.withheld
+    if taken.withheld:
+        _log.warning("inbox.withheld", connection=connection.name, leads=taken.withheld)
+    return taken
+
+
+@dataclass(slots=True)
+class _Slice:
+    """One call of `take_inbox`."""
+
+    store: Store
+    inbox: Inbox
+    clock: Clock
+    connection: Connection
+    readings: Readings
+    taken: Taken
+    ends: float
+    failures: int = 0
+
+    async def take(self) -> None:
+        """Batch after batch until nothing waits, the time is up, or the vendor fails."""
+        after = 0
+        while waiting := await self._waiting(after):
+            after = waiting[-1].id
+            rows = await self._understood(waiting)
+            self.readings.horizon = max(after, await self.inbox.newest(self.connection.name))
+            try:
+                await self._read(rows)
+            except VendorError as error:
+                self.taken.error = error
+            await self._put_back(rows)
+            if self.taken.error is not None or self._late():
+                self.taken.more = self.taken.more or bool(await self._waiting(after))
+                return
+
+    async def _waiting(self, after: int) -> Sequence[Waiting]:
+        return await self.inbox.waiting(self.connection.name, after=after, now=self.clock.now(), limit=ROWS_AT_ONCE)
+
+    def _late(self) -> bool:
+        return self.clock.monotonic() >= self.ends
+
+    async def _understood(self, waiting: Sequence[Waiting]) -> Rows:
+        """Rows with the readings they ask for. What hints at nothing, or at nothing new, is settled at once."""
+        told = [(row, self._hints(row)) for row in waiting]
+        empty = [row for row, hints in told if not hints]
+        await self.inbox.settle(empty, IGNORED, self.clock.now())
+        self.taken.ignored += len(empty)
+        name = self.connection.name
+        lost = {hint.external_id for _, hints in told for hint in hints if hint.kind == "note" and not hint.parent}
+        async with self.store.transaction() as tx:
+            note_links = await tx.links(name, "note", lost) if lost else {}
+            rows = [Row(row, readings_of(hints, note_links)) for row, hints in told if hints]
+            ids = {hint.external_id for row in rows for hint in row.readings if hint != AGENTS}
+            links = await tx.links(name, "lead", ids) if ids else {}
+        for row in rows:
+            wanted = with_unknown_leads(row.readings, links)
+            row.readings = {hint for hint in wanted if not self._known(hint, row.waiting, links)}
+            self.taken.spared += len(wanted) - len(row.readings)
+        await self._settle([row for row in rows if not row.readings])
+        return Rows.of([row for row in rows if row.readings])
+
+    def _hints(self, row: Waiting) -> Sequence[Hint]:
+        """What a row says, or what is left of it."""
+        hooks = self.connection.adapter.hooks
+        if row.left is not None or hooks is None:
+            return row.left or ()
+        return [hint for event in hooks.events(row.delivery) for hint in event.hints]
+
+    def _known(self, hint: Hint, row: Waiting, links: Mapping[str, Link]) -> bool:
+        """Whether a reading is not needed: it was made since the hint came, by this call or by somebody else."""
+        return self.readings.serves(hint, row.id) or read_since(hint, row.received_at, links)
+
+    async def _read(self, rows: Rows) -> None:
+        """Make the readings that the rows ask for, until the time is up. Raises the VendorError that ends the call."""
+        if not rows.rows:
+            return
+        told = await self.readings.agents(wanted=AGENTS in rows.by_hint)
+        await self._apply(rows, told)
+        if (unknown := told.get(AGENTS)) is not None and not self.connection.agents_in:
+            raise unknown  # without them every lead would be read as nobody's
+        for kind, many in (("lead", LEADS_AT_ONCE), ("notes", READS_AT_ONCE)):
+            asked = rows.asked(kind)
+            hints = list(asked)
+            while hints:
+                if self._late():
+                    return
+                # The first reading goes alone: if the vendor is not well, it finds out for all.
+                at_once = many if self.taken.leads or self.taken.notes else 1
+                some, hints = hints[:at_once], hints[at_once:]
+                if kind == "lead":
+                    self.taken.leads += len(some)
+                    await self._apply(rows, await self.readings.leads({hint: asked[hint] for hint in some}))
+                else:
+                    self.taken.notes += len(some)
+                    await self._apply(rows, await self.readings.notes(some))
+
+    async def _apply(self, rows: Rows, outcomes: Outcomes) -> None:
+        """Tell the rows what was read, and settle those that wait for nothing more. Raises what ends the call."""
+        fatal: VendorError | None = None
+        concerned: dict[int, Row] = {}
+        for hint, error in outcomes.items():
+            failed = isinstance(error, TransientError) and not not_visible_yet(error)
+            self.failures += failed
+            unwell = isinstance(error, AuthError | RateLimitedError) or (failed and not getattr(error, "sent", True))
+            if unwell or (failed and self.failures >= FAILURES_MAX):
+                fatal = fatal or error
+            for row in rows.by_hint.get(hint, ()):
+                row.learn(hint, error)
+                concerned[row.waiting.id] = row
+        await self._settle([row for row in concerned.values() if not row.readings])
+        if fatal is not None:
+            raise fatal
+
+    async def _settle(self, over: Sequence[Row]) -> None:
+        """Rows that wait for nothing more are done, or failed where the vendor will never show what they hint at."""
+        now = self.clock.now()
+        refused = [
+            Retry(row.waiting.id, next(iter(row.refused.values())), list(row.refused), None)
+            for row in over
+            if row.refused
+        ]
+        await self.inbox.settle([row.waiting for row in over if not row.refused], DONE, now)
+        await self.inbox.again(refused, now)
+        self.taken.done += len(over) - len(refused)
+        self.taken.failed += len(refused)
+
+    async def _put_back(self, rows: Rows) -> None:
+        """Rows that still wait are kept for the next time, with what is left of them."""
+        now = self.clock.now()
+        waiting = [row for row in rows.rows if row.readings]
+        again = [put_back(row, now, blame=self.taken.error is None) for row in waiting]
+        await self.inbox.again([retry for retry in again if retry is not None], now)
+        self.taken.failed += sum(retry is not None and retry.at is None for retry in again)
+        self.taken.later += sum(retry is not None and retry.counted and retry.at is not None for retry in again)
+        self.taken.more = self.taken.more or any(retry is None or retry.at == now for retry in again)

@@ -1,0 +1,60 @@
+"""Kept payloads on PostgreSQL, to be read by another mapping."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from syncd.ports.store import Link
+from syncd.store import rows
+
+BATCH = 500
+
+
+class MappedRows:
+    """The `Mapped` of a store that can ``fetch``."""
+
+    async def fetch(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """All rows of one statement in a transaction of its own."""
+        raise NotImplementedError
+
+    async def mapped_with(self, connection: str) -> str:
+        """Fingerprint of the mapping that this connection's records were read by; "" before the first."""
+        found = await self.fetch("SELECT mapped_with FROM connection WHERE name = %s", connection)
+        return str(found[0][0]) if found else ""
+
+    _KEEP = """
+    WITH planned AS (UPDATE lead SET dirty = true, version = version + 1 WHERE %s RETURNING 1)
+    UPDATE connection SET mapped_with = %s WHERE name = %s RETURNING (SELECT count(*) FROM planned)
+    """
+
+    async def keep_mapping(self, connection: str, fingerprint: str) -> None:
+        """From now on they are read by this one; every lead is to be planned again."""
+        first = not await self.mapped_with(connection)
+        await self.fetch(self._KEEP, not first, fingerprint, connection)
+
+    _UNCERTAIN = """
+    UPDATE link SET digest = NULL WHERE connection = %s AND kind = 'lead' AND state = 'live' AND digest IS NOT NULL
+      AND (pending <> '{}' OR payload IS NULL) RETURNING 1
+    """
+    _PAYLOADS = f"""{rows.LINKS} WHERE connection = %s AND kind = 'lead' AND state = 'live' AND external_id > %s
+      AND digest IS NOT NULL ORDER BY external_id LIMIT %s"""
+
+    async def payloads(self, connection: str) -> AsyncGenerator[Sequence[Link]]:
+        """Live links of leads whose payload is what the vendor showed last, in batches."""
+        await self.fetch(self._UNCERTAIN, connection)
+        after = ""
+        while found := await self.fetch(self._PAYLOADS, connection, after, BATCH):
+            links = [rows.link_of(row) for row in found]
+            yield links
+            after = links[-1].external_id
+
+    _RESTORE = """
+    UPDATE link SET read_at = u.at FROM unnest(%s::text[], %s::timestamptz[]) u (id, at)
+    WHERE connection = %s AND kind = 'lead' AND external_id = u.id RETURNING 1
+    """
+
+    async def restore_read_at(self, connection: str, read_at: Mapping[str, datetime]) -> None:
+        """External id → when the record was really read."""
+        await self.fetch(self._RESTORE, list(read_at), list(read_at.values()), connection)
