@@ -265,6 +265,7 @@ CREATE TABLE walk (
     position TEXT DEFAULT '' NOT NULL,
     whole BOOLEAN NOT NULL,
     listed BOOLEAN NOT NULL,
+    found JSONB DEFAULT '{}' NOT NULL,
     CONSTRAINT pk_walk PRIMARY KEY (connection)
 );
 

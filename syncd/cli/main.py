@@ -27,11 +27,13 @@ from syncd.cli import (
     output,
     plan,
     quarantine,
+    resync,
     run,
     sandbox,
     status,
     sync,
     vendors,
+    verify,
     webhooks,
 )
 from syncd.domain.errors import SyncdError, UsageError
@@ -47,6 +49,8 @@ GROUPS = (
     conflicts,
     quarantine,
     links,
+    resync,
+    verify,
     doctor,
     run,
     demo,

@@ -104,6 +104,10 @@ class Ingest:
             return rows
         return [row for row in await asyncio.gather(*map(complete, rows)) if row is not None]
 
+    def read(self, remote: Remote) -> Reading:
+        """A record in canonical terms, agents included. Raises UnreadableError."""
+        return self._inward(self._connection.adapter.read_lead(remote))
+
     async def _records(
         self,
         rows: list[Remote],
@@ -118,7 +122,7 @@ class Ingest:
         name = self._connection.name
         for row in rows:
             try:
-                readable.append((row, self._inward(self._connection.adapter.read_lead(row))))
+                readable.append((row, self.read(row)))
             except UnreadableError as error:
                 batch.quarantine.append(Quarantined(name, KIND, row.external_id, str(error), row.payload, now))
         batch.quarantine += [Quarantined(name, KIND, key, NO_ID, payload, now) for key, payload in broken]

@@ -6,6 +6,7 @@ did, and that goes through the merge like an edit made when the record was last 
 
 from __future__ import annotations
 
+from syncd.engine.agents import recall_agents
 from syncd.engine.connection import Connection, Progress, silent
 from syncd.engine.ingest import Ingest
 from syncd.ports.clock import Clock
@@ -23,6 +24,7 @@ async def remap(store: Store, clock: Clock, connection: Connection, progress: Pr
         return 0
     changed = 0
     if before:
+        await recall_agents(store, connection)
         ingest, done = Ingest(store, clock, connection), 0
         async for links in store.payloads(connection.name):
             rows = [Remote("lead", x.external_id, x.payload or {}, x.digest or b"", x.time) for x in links]

@@ -28,6 +28,18 @@ class Mapped(Protocol):
         """
         ...
 
+    async def forget_digests(self, connection: str) -> None:
+        """Every record and note is read again when it is listed next, whether or not it looks changed."""
+        ...
+
+    async def touched_since(self, connection: str, moment: datetime) -> Sequence[str]:
+        """External ids of live leads that changed there, or were read, at this moment or later."""
+        ...
+
+    async def without_link(self, connection: str, after: int, limit: int) -> Sequence[int]:
+        """Ids of leads beyond ``after``, in their order, that never had a record at this connection."""
+        ...
+
     async def restore_read_at(self, connection: str, read_at: Mapping[str, datetime]) -> None:
         """External id → when the record was really read."""
         ...

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -17,6 +17,7 @@ class OpenWalk:
     position  `Page.position` of the last page taken in; "" before the first
     whole     every row so far was whole, so that what looks unchanged was unchanged when the walk began
     listed    the list has ended; what is left are notes
+    found     what was counted on the way
     """
 
     connection: str
@@ -25,6 +26,7 @@ class OpenWalk:
     position: str = ""
     whole: bool = True
     listed: bool = False
+    found: Mapping[str, int] = field(default_factory=dict)
 
 
 class Walks(Protocol):

@@ -50,6 +50,34 @@ class MappedRows:
             yield links
             after = links[-1].external_id
 
+    _FORGET = """
+    UPDATE link SET digest = NULL, mark = '' WHERE connection = %s AND state = 'live'
+      AND (digest IS NOT NULL OR mark <> '') RETURNING 1
+    """
+
+    async def forget_digests(self, connection: str) -> None:
+        """Every record and note is read again when it is listed next, whether or not it looks changed."""
+        await self.fetch(self._FORGET, connection)
+
+    _TOUCHED = """
+    SELECT external_id FROM link WHERE connection = %s AND kind = 'lead' AND state = 'live'
+      AND greatest(time, read_at) >= %s ORDER BY external_id
+    """
+
+    async def touched_since(self, connection: str, moment: datetime) -> Sequence[str]:
+        """External ids of live leads that changed there, or were read, at this moment or later."""
+        return [row[0] for row in await self.fetch(self._TOUCHED, connection, moment)]
+
+    _WITHOUT = """
+    SELECT id FROM lead l WHERE id > %s
+      AND NOT EXISTS (SELECT FROM link x WHERE x.node = l.id AND x.kind = 'lead' AND x.connection = %s)
+    ORDER BY id LIMIT %s
+    """
+
+    async def without_link(self, connection: str, after: int, limit: int) -> Sequence[int]:
+        """Ids of leads beyond ``after``, in their order, that never had a record at this connection."""
+        return [row[0] for row in await self.fetch(self._WITHOUT, after, connection, limit)]
+
     _RESTORE = """
     UPDATE link SET read_at = u.at FROM unnest(%s::text[], %s::timestamptz[]) u (id, at)
     WHERE connection = %s AND kind = 'lead' AND external_id = u.id RETURNING 1

@@ -452,6 +452,7 @@ class Walk(Base):
     position: Mapped[str] = mapped_column(server_default=NONE)
     whole: Mapped[bool]
     listed: Mapped[bool]
+    found: Mapped[dict[str, Any]] = mapped_column(server_default=EMPTY)
 
 
 class WalkSeen(Base):

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from syncd.ports.walks import OpenWalk
+from syncd.store.rows import jsonb
 
-_FIELDS = "connection, began, notes, position, whole, listed"
+_FIELDS = "connection, began, notes, position, whole, listed, found"
 
 
 class WalkRows:
@@ -28,9 +29,9 @@ class WalkRows:
 
     _BEGIN = f"""
     WITH forgotten AS (DELETE FROM walk_seen WHERE connection = %s)
-    INSERT INTO walk ({_FIELDS}) VALUES (%s, %s, %s, %s, %s, %s)
-    ON CONFLICT (connection) DO UPDATE SET (began, notes, position, whole, listed)
-        = (EXCLUDED.began, EXCLUDED.notes, EXCLUDED.position, EXCLUDED.whole, EXCLUDED.listed)
+    INSERT INTO walk ({_FIELDS}) VALUES (%s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (connection) DO UPDATE SET (began, notes, position, whole, listed, found)
+        = (EXCLUDED.began, EXCLUDED.notes, EXCLUDED.position, EXCLUDED.whole, EXCLUDED.listed, EXCLUDED.found)
     RETURNING 1
     """  # noqa: S608 - column names of our own
 
@@ -38,19 +39,27 @@ class WalkRows:
         """A new walk; one that was under way is forgotten."""
         await self.fetch(
             self._BEGIN, walk.connection,
-            walk.connection, walk.began, walk.notes, walk.position, walk.whole, walk.listed,
+            walk.connection, walk.began, walk.notes, walk.position, walk.whole, walk.listed, jsonb(dict(walk.found)),
         )  # fmt: skip
 
     _STEP = """
     WITH shown AS (INSERT INTO walk_seen (connection, marks) SELECT %s, %s::bytea WHERE %s::bytea <> ''::bytea)
-    UPDATE walk SET position = %s, whole = %s, listed = %s WHERE connection = %s RETURNING 1
+    UPDATE walk SET position = %s, whole = %s, listed = %s, found = %s WHERE connection = %s RETURNING 1
     """
 
     async def step_walk(self, walk: OpenWalk, marks: Collection[int]) -> None:
         """Keep how far it has come, and the `mark` of every id shown since the last step."""
         shown = array.array("q", marks).tobytes()
         await self.fetch(
-            self._STEP, walk.connection, shown, shown, walk.position, walk.whole, walk.listed, walk.connection
+            self._STEP,
+            walk.connection,
+            shown,
+            shown,
+            walk.position,
+            walk.whole,
+            walk.listed,
+            jsonb(dict(walk.found)),
+            walk.connection,
         )
 
     _SEEN = "SELECT marks FROM walk_seen WHERE connection = %s"
