@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -140,6 +140,11 @@ class Ledger:
     def carried(self, typed: int, later: int, *, full: bool = False) -> bool:
         """Whether what was typed at one moment had been taken everywhere by another. ``full``: by a full comparison."""
         return any(quiet.start > typed and quiet.end < later and quiet.full >= full for quiet in self.quiets)
+
+    def linked(self, places: Iterable[tuple[str, str]]) -> bool:
+        """Whether syncd knows by now of each record that it made itself: a sync came to its quiet end after that."""
+        made = [self.made[place][0] for place in places if place in self.made]
+        return all(any(quiet.end > seq for quiet in self.quiets) for seq in made)
 
     def undone(self, edit: Edit) -> bool:
         """Whether it only brought back what the record showed before, within one round: nothing to see for syncd."""

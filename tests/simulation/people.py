@@ -138,7 +138,7 @@ class World:
 
     def _tied_by_phone(self, person: Person) -> bool:
         """Whether nothing but a number tells yet that two records are one person: once it goes, nobody can know."""
-        if self.ledger.carried(person.since, self.ledger.seq + 1):
+        if self.ledger.carried(person.since, self.ledger.seq + 1) and self.ledger.linked(person.records.items()):
             return False
         emails = {seen["email"] for place in person.records.items() if (seen := self.view(*place)) is not None}
         return len(person.records) > 1 and (len(emails) > 1 or "" in emails)

@@ -201,8 +201,7 @@ class Trouble:
             self.inventions.append(f"{account} {lead}: created for nobody known")
             return
         self.world.owner[account, lead] = owner
-        seq = self.world.people[owner].since = self.world.ledger.tick()
-        self.world.ledger.made[account, lead] = (seq, self.world.clock.monotonic())
+        self.world.ledger.made[account, lead] = (self.world.ledger.tick(), self.world.clock.monotonic())
         allowed, ledger = self.world.ledger.allowed, self.world.ledger
         for name, value in self.world.traits[account].vendors_own(seen).items():
             self.world.routed |= {owner} if name == "primary" else set()
