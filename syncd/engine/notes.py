@@ -158,12 +158,36 @@ class NoteIngest:
             self._link(page, remote, lead_id, intent.note, intent.part, reading.text, mark)
             return
         header, body = notes.parse(reading.text, self._connection.note_header)
-        ours = page.notes.get(header.note) if header is not None else None
-        if header is not None and ours is not None and not self._taken(page, ours.id, header.part):
-            self._link(page, remote, lead_id, ours.id, header.part, reading.text, mark)
+        copied = self._copied(page, node, header, body)
+        if copied is not None:
+            part = header.part if header is not None and copied.id == header.note else 0
+            self._link(page, remote, lead_id, copied.id, part, reading.text, mark)
             page.batch.dirty.add(node)
             return
-        self._new(page, node, lead_id, remote, reading, reading.text if ours is not None else body, mark)
+        ours = page.notes.get(header.note) if header is not None else None
+        if ours is not None and notes.same(body, ours.body):
+            header, body = None, reading.text  # a person copied one of our copies, header and all
+        self._new(page, node, lead_id, remote, reading, header, body, mark)
+
+    def _copied(self, page: _Page, node: int, header: notes.Header | None, body: str) -> Note | None:
+        """The note that an unlinked text is a copy of, or, where this is its origin, that its copies tell of.
+
+        A header's number is only believed where the words agree, or where such a copy was just sent: notes numbered by
+        another database, lost or older than this one, bear numbers too. Those are known by their words.
+        """
+        ours = page.notes.get(header.note) if header is not None else None
+        if header is not None and ours is not None and not self._taken(page, ours.id, header.part):
+            sent = any(intent.note == ours.id for intent in page.intents)
+            piece = header.part and _squeezed(body) in _squeezed(ours.body)
+            if sent or piece or notes.same(body, ours.body):
+                return ours
+        here = self._connection.name
+        for note in page.notes.values():
+            told = note.origin != here if header is not None else note.origin == here
+            alike = told and note.lead == node and not note.deleted and notes.same(note.body, body)
+            if alike and not self._taken(page, note.id, 0):
+                return note
+        return None
 
     def read(self, remote: Remote) -> NoteReading:
         """A note as the vendor shows it. Raises UnreadableError, also for what no person can have typed."""
@@ -203,19 +227,29 @@ class NoteIngest:
         page.batch.links.append(link)
 
     def _new(
-        self, page: _Page, node: int, lead_id: str, remote: Remote, reading: NoteReading, body: str, mark: str
+        self,
+        page: _Page,
+        node: int,
+        lead_id: str,
+        remote: Remote,
+        reading: NoteReading,
+        header: notes.Header | None,
+        body: str,
+        mark: str,
     ) -> None:
-        """A note a person typed here."""
-        now = self._clock.now()
+        """A note a person typed here; or one that was carried here once, as its header tells, from where it came."""
+        now, here = self._clock.now(), self._connection.name
+        carried = header is not None and header.origin != here and header.origin in self._connection.policy.order
         note = Note(
             id=page.ids.pop(),
             lead=node,
             body=body,
-            author=self._connection.agents_in.get(reading.author),
+            author=None if carried else self._connection.agents_in.get(reading.author),
+            author_name=header.author if carried and header is not None else "",
             written_at=reading.written_at,
             kind=reading.kind,
             pinned=reading.pinned,
-            origin=self._connection.name,
+            origin=header.origin if carried and header is not None else here,
         )
         page.notes[note.id] = note
         page.batch.notes.append(note)
@@ -311,6 +345,11 @@ class NoteIngest:
                     link.external_id,
                 )
             )
+
+
+def _squeezed(text: str) -> str:
+    """Without white space: vendors trim it where a note was cut."""
+    return "".join(text.split())
 
 
 def _part_of(link: Link, template: str) -> int:

@@ -159,3 +159,29 @@ async def test_an_answer_that_is_lost_leaves_the_note_once(world: World, at: str
     assert lost
     assert await settled_bodies(world) == (Counter(["Call back."]),) * 3
     await world.in_step()
+
+
+async def test_a_lost_database_neither_doubles_a_note_nor_writes_over_another(world: World):
+    """Beside CRMs that were in step, syncd begins anew with an empty database: the copies it made once are known by
+    their words and their headers, whatever numbers those bear, and no note is written.
+    """
+    mine = world.cinc.add_person(**ada())
+    world.cinc.add_note(mine, "Typed in CINC.")
+    world.cinc.add_note(mine, "Typed in CINC, too.")
+    await world.quiet()
+    (other,) = world.chime.ids()
+    world.chime.add_note(other, "Typed in Chime.")
+    await world.quiet()
+    before = {name: [text for _, text in world.only(name)["notes"]] for name in ("cinc", "chime")}
+    async with world.open() as syncd:
+        tables = "lead, link, note, change, conflict, operation, cursor, connection, agent, label, walk, walk_seen"
+        with syncd.database.connect(autocommit=True) as admin:
+            admin.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+    world.forget()
+    await world.quiet()
+    assert {name: [text for _, text in world.only(name)["notes"]] for name in before} == before
+    world.cinc.edit_note(mine, world.only("cinc")["notes"][0][0], "Typed in CINC, and corrected.")
+    await world.quiet(full=True)
+    texts = [text.partition("\n")[2] for _, text in world.only("chime")["notes"]]
+    assert "Typed in CINC, and corrected." in texts
+    assert "Typed in CINC, too." in texts

@@ -55,7 +55,7 @@ async def test_the_same_config_costs_nothing(world: World):
 
 
 async def test_what_was_written_and_not_read_again_is_no_edit(world: World):
-    """The kept payload shows what stood before our own write: it is not taken for a person's word by another mapping."""
+    """The kept payload shows what stood before our own write: another mapping does not take it for a person's word."""
     mine = world.cinc.add_person(**ada())
     await world.quiet()
     world.cinc.edit(mine, "last_name", "Lovelace")
