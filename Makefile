@@ -12,7 +12,7 @@ TOOLS   := .tools/.uv-$(UV_PIN)
 UV      := UV_PYTHON_DOWNLOADS=never .tools/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types imports format simulate bench example audit lock clean
+.PHONY: help setup demo test check lint types imports format simulate soak bench example audit lock clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
@@ -43,6 +43,9 @@ format: $(READY) ## Format the code and mend what can be mended by rule.
 
 simulate: $(READY) ## Run the engine against simulated vendors, people, faults and crashes.
 	$(BIN)/python -m tests.simulation $(ARGS)
+
+soak: $(READY) ## Run the service for ten minutes with people, faults, kills and an outage (ARGS="--minutes 1").
+	$(BIN)/python -m tests.soak $(ARGS)
 
 bench: $(READY) ## Print the benchmarks.
 	$(BIN)/pytest tests/benchmarks -o python_files='bench_*.py' -p no:randomly -p no:xdist -s $(ARGS)

@@ -51,6 +51,10 @@ class Creating:
         found = [row for row, linked in there if not linked]
         if found:
             await self._adopt(operation, found)
+            if not await self._known(found):
+                unreadable = ConflictError("a record with this address or number is there, and cannot be read")
+                await self._intents.refuse(await self._open(operation, operation.wanted_digest), unreadable)
+                raise unreadable
             return Created(None, "replanned")  # what else it needs is planned again, now that we know what is there
         intent = await self._open(operation, operation.wanted_digest)
         if there and adapter.capabilities.create_idempotent:
@@ -117,6 +121,11 @@ class Creating:
         async with self._store.transaction() as tx:
             links = await tx.links(self._connection.name, "lead", rows.keys())
         return [(row, external_id in links) for external_id, row in rows.items()]
+
+    async def _known(self, rows: Sequence[Remote]) -> bool:
+        """Whether any of these records is linked now, or waits for a person: if none is, they are in quarantine."""
+        async with self._store.transaction() as tx:
+            return bool(await tx.links(self._connection.name, "lead", [row.external_id for row in rows]))
 
     async def _another(self, operation: Operation, external_id: str) -> bool:
         """Whether the record that a create was answered with is that of another lead."""

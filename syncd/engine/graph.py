@@ -6,8 +6,8 @@ that two connections cannot make two leads of one person in the same moment.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from syncd.domain import match
@@ -68,9 +68,17 @@ class Graph:
             self.by_phone.setdefault(number, []).append((lead.id, *names))
 
 
-async def graph_of(tx: Tx, connection: str, rows: Sequence[tuple[Remote, Reading]], pinned: Mapping[str, int]) -> Graph:
-    """All links, candidate leads and match keys for these rows."""
+async def graph_of(
+    tx: Tx,
+    connection: str,
+    rows: Sequence[tuple[Remote, Reading]],
+    pinned: Mapping[str, int],
+    *,
+    lost: Collection[int] = (),
+) -> Graph:
+    """All links, candidate leads and match keys for these rows. ``lost``: leads that links name and are no more."""
     links = dict(await tx.links(connection, KIND, [remote.external_id for remote, _ in rows])) if rows else {}
+    links = {key: replace(link, node=None) if link.node in lost else link for key, link in links.items()}
     unlinked = [reading for remote, reading in rows if homeless(links.get(remote.external_id))]
     by_email: dict[str, set[int]] = {}
     by_phone: dict[str, list[tuple[int, str, str]]] = {}
@@ -86,6 +94,9 @@ async def graph_of(tx: Tx, connection: str, rows: Sequence[tuple[Remote, Reading
     candidates |= {i.lead for i in intents} | set(pinned.values())
     nodes = candidates | {link.node for link in links.values() if link.node is not None}
     leads = dict(await tx.leads(nodes)) if nodes else {}
+    gone = {link.node for link in links.values() if link.node is not None} - leads.keys()
+    if gone:  # a restored backup, or a row taken away by hand: such a record is matched anew
+        return await graph_of(tx, connection, rows, pinned, lost=gone)
     held = await tx.links_of(KIND, candidates, connection) if candidates else []
     occupied = {link.node for link in held if link.node is not None and link.state == LIVE}
     ids = list(await tx.new_ids(KIND, len(unlinked))) if unlinked else []

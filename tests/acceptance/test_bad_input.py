@@ -235,3 +235,39 @@ async def test_lines_have_no_url_parameters(world: World):
     somebody(world, "cinc", "alan")
     report = await world.sync()
     assert not re.search("alan|grace|example", str(report))
+
+
+async def test_a_record_in_quarantine_keeps_nobody_from_coming_to_rest(world: World):
+    """It bears the address of another CRM's lead: the lead is not created beside it, that is said, and the sync ends;
+    once it can be read, it is linked.
+    """
+    world.cinc.add_person(**ada())
+    broken = world.chime.add_person(**ada(last_name="By\x00ron"))
+    report = await world.sync()
+    assert (report.quiet, report.quarantined, len(world.chime.ids())) == (True, 1, 1)
+    assert report.cycles < 5
+    world.chime.edit(broken, "last_name", "Byron")
+    await world.quiet()
+    assert (await world.view("lead_list"))["total"] == 1
+    await world.in_step()
+
+
+async def test_a_lead_that_is_no_more_stops_nothing(world: World):
+    """A row was taken away by hand: a record that was linked with it is matched anew when it is read, and everybody
+    else goes on. (`syncd links repair` mends the rest.)
+    """
+    lost = world.cinc.add_person(**ada())
+    world.cinc.add_person(**ada(first_name="Eve", email="eve@example.com"))
+    await world.quiet()
+    node = (await world.shown(f"cinc:{lost}"))["id"]
+    async with world.open() as syncd:
+        await syncd.store.fetch("DELETE FROM lead WHERE id = %s RETURNING 1", node)
+    await world.clock.sleep(60)
+    world.cinc.edit(lost, "city", "London")
+    world.cinc.edit(world.find("cinc", first_name="Eve"), "city", "Paris")
+    report = await world.sync()
+    assert not report.failed
+    assert world.chime.shows(world.find("chime", first_name="Eve"))["city"] == "Paris"
+    again = await world.shown(f"cinc:{lost}")
+    assert again["id"] != node
+    assert again["fields"]["city"] == "London"
