@@ -46,7 +46,7 @@ def healthy(town: Town) -> Town:
     agents = [box.add_agent("rebecca@example.com", "Rebecca", "Wood") for box in (cinc, town.sandboxes["chime"])]
     lead = cinc.add_person(first_name="Ada", last_name="Byron", email="ada@example.com", stage="Contacted")
     cinc.assign(lead, "primary", agents[0])
-    assert typed(town, "sync").code == 0
+    assert typed(town, "sync", "--until-quiet").code == 0
     for file in (town.config, town.folder / "token"):
         file.chmod(0o600)
     return town
@@ -65,8 +65,8 @@ def test_all_is_well(healthy: Town):
     assert done.code == 0
     found = {(row["check"], row["connection"]) for row in done.json["findings"]}
     assert {row[0] for row in found} == {
-        "config", "secrets", "database", "login", "rights", "clock", "readings", "creates", "notes", "words", "agents",
-        "quarantine", "plans", "conflicts", "reviews",
+        "config", "secrets", "database", "login", "rights", "clock", "daemon", "webhooks", "readings", "creates",
+        "notes", "words", "agents", "quarantine", "plans", "conflicts", "reviews",
     }  # fmt: skip
     for check in ("login", "rights", "clock", "readings"):
         assert {(check, "cinc"), (check, "chime")} <= found

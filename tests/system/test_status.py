@@ -37,14 +37,14 @@ def known(town: Town, database: Database) -> Town:
 
 
 async def test_status_tells_the_numbers_of_the_service(known: Town, store: PostgresStore):
-    """Lag, inbox, quota and circuit by connection; the queue, or null where none was made yet; all older keys are still
-    there. A lead that has to be planned lags behind until it is in step.
+    """Lag, inbox, quota and circuit by connection, the queue, and all older keys still. A lead that has to be planned
+    lags behind until it is in step.
     """
     async with store.transaction() as tx:
         await tx.save(page([1]))
     found = known.syncd("status", "--json").json
     assert found.keys() == KEYS
-    assert (found["dirty"], found["queue"]) == (1, None)
+    assert (found["dirty"], found["queue"]) == (1, [])
     for one in found["connections"].values():
         assert one.keys() == MEASURED | {
             "vendor", "paused", "last_pull", "last_full", "last_error", "links", "last_run",
