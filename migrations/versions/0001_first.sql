@@ -1,4 +1,4 @@
--- The whole schema of the first release, as plain SQL; the models (syncd/store/tables.py) say what it means.
+-- The whole schema of the first release, as plain SQL; the models (syncd/store/tables/) say what it means.
 -- Names are unqualified: the connection's search_path is the configured schema.
 
 CREATE SEQUENCE change_id_seq;
