@@ -23,7 +23,8 @@ from syncd.ports.clock import Clock
 
 SLICE_S = 20.0
 """How long a slice may take before it makes room for a more urgent one."""
-INBOX_S = 5.0
+INBOX_S = 1.0
+"""How long one slice takes hints: what it read is carried on only when it ends."""
 ECHO_S = 3.0
 """How soon after a write to look at what the vendor made of it."""
 BUSY_S = 2.0
