@@ -11,7 +11,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from syncd.domain.elements import Key, merge_set
+from syncd.domain.elements import Key, merge_set, says_more
 from syncd.domain.lead import ADDRESS, Fields, FieldSpec, Phone, Value, blank
 from syncd.domain.merged import ConflictFound, FieldChange, Policy, Seen
 from syncd.domain.origin import Origin, later, origin_of
@@ -71,7 +71,7 @@ class Deciding:
         if theirs == ours and theirs is not None and blank(mine):
             # Ours is only derived from a neighbour (a primary from its set); theirs is said.
             self._set_value(name, theirs, origin)
-        elif theirs == ours:
+        elif theirs == ours and not (self._first and says_more(key, mine=_elements(mine), theirs=_elements(theirs))):
             self._agree((name,), rule, clash)
         elif theirs is None and name != _LABELS and name not in self._policy.blank_clears:
             self._superseded(name, theirs, "blank", "a blank overwrites nothing")
@@ -184,7 +184,7 @@ class Deciding:
         ours = _elements(self._ours.get(known.name))
         if self._first and (cuts := self._cuts_of(known.name, key, theirs - mine) & (mine - theirs)):
             mine, ours = mine - cuts, ours - cuts
-        merged = merge_set(known, key, mine=mine, base=base, ours=ours, theirs=theirs)
+        merged = merge_set(known, key, mine=mine, base=base, ours=ours, theirs=theirs, first=self._first)
         if merged.value != _elements(clash.ours):
             self._put(known.name, merged.value or None, rule, clash)
         for found in merged.clashes:

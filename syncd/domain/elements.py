@@ -35,13 +35,14 @@ class MergedSet(NamedTuple):
 
 
 def merge_set(
-    field: FieldSpec, key: Key, *, mine: Elements, base: Elements, ours: Elements, theirs: Elements
+    field: FieldSpec, key: Key, *, mine: Elements, base: Elements, ours: Elements, theirs: Elements, first: bool = False
 ) -> MergedSet:
     """Take what the vendor changed in a set field.
 
     mine          the canonical set; ``ours`` is what the vendor can show of it
     base, theirs  what the vendor showed before and shows now
     key           identity of elements as this vendor shows them (two long labels cut alike are one)
+    first         the record was never met: a kind it knows is somebody's word, not the vendor's own default
     """
     before, now, shown = ({key(e): e for e in part} for part in (base, theirs, ours))
     held: dict[Hashable, list[Any]] = {}
@@ -56,7 +57,8 @@ def merge_set(
             result.difference_update(held.get(k, ()))
     for k, element in now.items():
         old = before.get(k)
-        if element == old or element == shown.get(k):
+        news = first and any(_says_more(element, one) for one in held.get(k, ()))
+        if element == old or (element == shown.get(k) and not news):
             continue
         if k in held:
             if len(held[k]) == 1:
@@ -67,6 +69,16 @@ def merge_set(
             result.add(element)
             clashes.append(ElementClash(old, None, element, theirs_stands=True))
     return MergedSet(frozenset(result), tuple(clashes))
+
+
+def says_more(key: Key, *, mine: Elements, theirs: Elements) -> bool:
+    """Whether a vendor that shows what it should nevertheless knows a kind that nobody had told."""
+    held = {key(element): element for element in mine}
+    return any(_says_more(element, held.get(key(element))) for element in theirs)
+
+
+def _says_more(theirs: Any, mine: Any) -> bool:
+    return isinstance(theirs, Phone) and isinstance(mine, Phone) and mine.kind == "" and theirs.kind != ""
 
 
 def _alter(

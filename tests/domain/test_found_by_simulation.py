@@ -162,6 +162,26 @@ def test_of_an_address_only_the_components_that_differ_are_contested():
     assert moved.fields == {**agreed, "country": "AE"}
 
 
+def test_a_kind_that_only_one_of_two_knows_is_taken_whoever_was_read_first():
+    """Alpha tells no kinds of numbers, and beta shows its own where none is told, so it shows what it should: its kind is
+    news all the same when the record is met.
+    """
+    plain, kind = frozenset({Phone("+14045550123", "")}), frozenset({Phone("+14045550123", "home")})
+    assert read({"phones": plain}, None, {"phones": kind}, table=KINDLY).fields["phones"] == kind
+    assert read({"phones": kind}, None, {"phones": plain}).fields["phones"] == kind
+
+
+def keeps_kinds(canonical: Any, shown: Any) -> dict[str, Any]:
+    """What a vendor shows that needs a kind: its own where none is told."""
+    known = {phone.number: phone for phone in shown.get("phones", ())}
+    return {"phones": frozenset(p if p.kind else known.get(p.number, p) for p in canonical.get("phones", ())) or None}
+
+
+KINDLY = LensTable(
+    tuple(replace(row, squeeze=keeps_kinds) if row.fields == ("phones",) else row for row in LOSSLESS.rows)
+)
+
+
 def contest(order: tuple[str, ...]) -> dict[str, Any]:
     """Connections in their order of trust, none of which loses anything."""
     return {"order": order, "tables": dict.fromkeys(order, LOSSLESS)}
