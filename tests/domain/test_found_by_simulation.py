@@ -163,8 +163,8 @@ def test_of_an_address_only_the_components_that_differ_are_contested():
 
 
 def test_a_kind_that_only_one_of_two_knows_is_taken_whoever_was_read_first():
-    """Alpha tells no kinds of numbers, and beta shows its own where none is told, so it shows what it should: its kind is
-    news all the same when the record is met.
+    """Alpha tells no kinds of numbers, and beta shows its own where none is told, so it shows what it should: its kind
+    is news all the same when the record is met.
     """
     plain, kind = frozenset({Phone("+14045550123", "")}), frozenset({Phone("+14045550123", "home")})
     assert read({"phones": plain}, None, {"phones": kind}, table=KINDLY).fields["phones"] == kind
