@@ -108,7 +108,7 @@ def _for_a_person(report: Report) -> list[str]:
     if report.reviews:
         lines.append(f"{render.count(report.reviews, 'record')} that might be several leads: `syncd status`")
     if report.quarantined:
-        lines.append(f"{render.count(report.quarantined, 'record')} that cannot be read: `syncd status`")
+        lines.append(f"{render.count(report.quarantined, 'record')} that cannot be read: `syncd quarantine list`")
     for held in report.held:
         lines.append(f"{held.connection}: held, {'; '.join(held.reasons)}")
         lines.append(

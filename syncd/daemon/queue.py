@@ -19,7 +19,7 @@ from procrastinate.worker import Worker
 from syncd.domain.errors import DatabaseError
 from syncd.store.database import Database, explain
 
-URGENCY: Mapping[str, int] = {"inbox": 40, "push": 30, "pull": 20, "remap": 15, "verify": 10, "housekeeping": 0}
+URGENCY: Mapping[str, int] = {"inbox": 40, "push": 30, "pull": 20, "housekeeping": 0}
 """Kinds of slices, the more urgent ones with the higher numbers."""
 HEARTBEAT_S, DEAD_AFTER_S = 3.0, 15.0
 """How often a worker says that it lives, and after how long a silence its slices are given to others."""

@@ -111,8 +111,7 @@ class Running:
         if self._timers is not None:
             self._timers.use(settings)
             await self._timers.all_now(settings)
-        await old.idle()
-        await ending.aclose()
+        self._tasks.append(asyncio.create_task(_retire(old, ending)))
 
     async def end(self) -> None:
         """Finish or hand back the slices in hand, and stop everything else."""
@@ -188,6 +187,14 @@ class Running:
     async def _measured(self, _request: Request) -> Response:
         kind, body = await asyncio.to_thread(render, self._metrics.registry)
         return Response(body, media_type=kind)
+
+
+async def _retire(old: Generation, ending: AsyncExitStack) -> None:
+    """Close what an older config was made into, once its last slice has ended."""
+    try:
+        await old.idle()
+    finally:
+        await ending.aclose()
 
 
 def _soon(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:

@@ -79,7 +79,7 @@ class Slices:
             counts = {"pulled": pulled.pulled, "changed": pulled.changed}
             return Done(more=pulled.unfinished, moved=bool(pulled.changed) or await self._undone(), counts=counts)
 
-        return await self._turn(name, read)
+        return await self._turn(name, read, reads=True)
 
     async def inbox(self, name: str, limit_s: float) -> Done:
         """Look at what webhooks hinted at. Raises DatabaseError."""
@@ -92,7 +92,7 @@ class Slices:
             counts = {"deliveries": taken.done + taken.ignored, "readings": taken.leads + taken.notes}
             return Done(more=taken.more, moved=bool(taken.touched or taken.gone or taken.notes), counts=counts)
 
-        return await self._turn(name, take)
+        return await self._turn(name, take, reads=True)
 
     async def push(self, name: str, enough: Enough) -> Done:
         """Write to a connection what it lacks. Raises DatabaseError."""
@@ -117,8 +117,13 @@ class Slices:
 
     # -- what slices have in common --------------------------------------------------------------
 
-    async def _turn(self, name: str, work: Callable[[Connection, Turn], Awaitable[Done]]) -> Done:
-        """Do something while the connection is ours. A vendor's error is kept with the connection and told."""
+    async def _turn(
+        self, name: str, work: Callable[[Connection, Turn], Awaitable[Done]], *, reads: bool = False
+    ) -> Done:
+        """Do something while the connection is ours. A vendor's error is kept with the connection and told.
+
+        reads  what was read before the error is there to be carried on; a write that failed waits for its timer
+        """
         connection = self._connections.get(name)
         if connection is None:
             return Done(error="is not in the config of this process")
@@ -134,7 +139,7 @@ class Slices:
                 done = await work(connection, turn)
             except VendorError as error:
                 await turn.keep_error(error)
-                done = Done(error=str(error), moved=await self._undone())
+                done = Done(error=str(error), moved=reads and await self._undone())
             await turn.keep_memory()
             self._memory[name] = dict((await turn.state()).memory)
         return done

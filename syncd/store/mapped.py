@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from syncd.ports.store import Link
 from syncd.store import rows
+from syncd.store.fetching import Fetching
 
 BATCH = 500
 
 
-class MappedRows:
-    """The `Mapped` of a store that can ``fetch``."""
-
-    async def fetch(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """All rows of one statement in a transaction of its own."""
-        raise NotImplementedError
+class MappedRows(Fetching):
+    """The `Mapped` of a store."""
 
     async def mapped_with(self, connection: str) -> str:
         """Fingerprint of the mapping that this connection's records were read by; "" before the first."""

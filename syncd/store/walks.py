@@ -5,20 +5,16 @@ from __future__ import annotations
 import array
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
 
 from syncd.ports.walks import OpenWalk
+from syncd.store.fetching import Fetching
 from syncd.store.rows import jsonb
 
 _FIELDS = "connection, began, notes, position, whole, listed, found"
 
 
-class WalkRows:
-    """The `Walks` of a store that can ``fetch`` and ``execute``."""
-
-    async def fetch(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """All rows of one statement in a transaction of its own."""
-        raise NotImplementedError
+class WalkRows(Fetching):
+    """The `Walks` of a store."""
 
     _OPEN = f"SELECT {_FIELDS} FROM walk WHERE connection = %s"  # noqa: S608 - column names of our own
 

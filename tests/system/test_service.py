@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
+import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -14,10 +15,11 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from syncd.sandbox.message import Reply
+from syncd.sandbox.faults import Fault
+from syncd.sandbox.message import Ask, Reply
 from syncd.store.database import Database
 from tests.acceptance.test_killed import fill, state
-from tests.system.service import Process, Watch, started
+from tests.system.service import STOP_S, Process, Watch, started
 from tests.system.town import Town, standing
 
 TOKEN = "an operator's token, long enough"
@@ -101,6 +103,36 @@ def test_a_changed_config_is_taken_and_a_bad_one_refused(tmp_path: Path, databas
             watch.until(lambda: town.sandboxes["chime"].shows(there).get("last_name") == "Lovelace")
             assert not town.sandboxes["chime"].shows(there).get("city")
             assert daemon.stop() == 0
+
+
+def test_asked_twice_it_ends_at_once_and_goes_on_from_there(tmp_path: Path, database: Database):
+    """A vendor that takes its time holds up the first SIGTERM; the second one ends the process on the spot, and
+    another one does what was left.
+    """
+    with standing(tmp_path, database.url) as town:
+        busy(town)
+        chime = town.sandboxes["chime"]
+        held = threading.Event()
+
+        def slow(ask: Ask, moment: str) -> Fault | None:
+            if ask.write and moment == "before":
+                held.set()
+                return Fault("delay", delay_s=6.0)
+            return None
+
+        chime.fault = slow
+        town.sandboxes["cinc"].add_person(first_name="Ada", last_name="Byron", email="ada@example.com")
+        with started(town, "run") as daemon:
+            assert held.wait(STOP_S * 3)
+            daemon.popen.send_signal(signal.SIGTERM)
+            daemon.says("service.stopping")
+            daemon.popen.send_signal(signal.SIGTERM)
+            assert daemon.popen.wait(2) == 1
+        watch = Watch(town)
+        with started(town, "run") as daemon:
+            watch.until(chime.ids)
+            assert daemon.stop() == 0
+        assert len(chime.ids()) == 1
 
 
 @pytest.mark.slow
