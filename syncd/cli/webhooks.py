@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from syncd.cli import callback, output, render, work
+from syncd.cli import callback, output, render, webhooks_failed, work
 from syncd.domain.errors import ConfigError, SyncdError, UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
     group.command("register", epilog="Example: syncd webhooks register --dry-run")(register_hooks)
     group.command("list", epilog="Example: syncd webhooks list --json")(list_hooks)
     group.command("remove", epilog="Example: syncd webhooks remove --connection chime")(remove_hooks)
+    webhooks_failed.register(group)
     app.add_typer(group, name="webhooks", help="Have vendors call us when something changes, and see whether they do.")
 
 
@@ -270,6 +271,8 @@ def _show(rows: Mapping[str, Mapping[str, Json]]) -> None:
             output.emit_line(f"{name}: {row['problem'] or 'registered'}; {_deliveries(row)}")
     if any(row["problem"] for row in rows.values()):
         output.emit_line("`syncd webhooks register` mends what is missing.")
+    if any(row["failed"] for row in rows.values()):
+        output.emit_line("`syncd webhooks failed` shows the deliveries that were given up.")
 
 
 def _deliveries(row: Mapping[str, Json]) -> str:

@@ -51,10 +51,15 @@ class Generation:
 async def opened(
     settings: Settings,
     *,
+    call: Callable[[str], None] = lambda _connection: None,
     observe: Callable[[str], Observe] | None = None,
     transports: Mapping[str, httpx.AsyncBaseTransport] | None = None,
 ) -> AsyncIterator[Generation]:
-    """Open everything a config names. Raises ConfigError, DatabaseError."""
+    """Open everything a config names. Raises ConfigError, DatabaseError.
+
+    call  told the name of a connection that has news no live slice here attends to
+    """
     clock = SystemClock()
     async with open_syncd(settings, clock=clock, observe=observe, transports=transports) as syncd:
-        yield Generation(syncd, Slices(syncd.store, PostgresInbox(syncd.store), clock, syncd.connections))
+        inbox = PostgresInbox(syncd.store)
+        yield Generation(syncd, Slices(syncd.store, inbox, clock, syncd.connections, call=call))

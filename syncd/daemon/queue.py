@@ -8,7 +8,7 @@ is not enqueued again, so any number of timers and hooks cost one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -19,16 +19,22 @@ from procrastinate.worker import Worker
 from syncd.domain.errors import DatabaseError
 from syncd.store.database import Database, explain
 
-URGENCY: Mapping[str, int] = {"inbox": 40, "push": 30, "pull": 20, "housekeeping": 0}
+URGENCY: Mapping[str, int] = {"live": 40, "pull": 20, "housekeeping": 0}
 """Kinds of slices, the more urgent ones with the higher numbers."""
-HEARTBEAT_S, DEAD_AFTER_S = 3.0, 15.0
-"""How often a worker says that it lives, and after how long a silence its slices are given to others."""
+HEARTBEAT_S, DEAD_AFTER_S = 1.0, 5.0
+"""How often a worker says that it lives, and after how long a silence its slices are given to others. Too early does no
+harm: the connection's own lock keeps the two apart.
+"""
 POLL_S = 2.0
 """How often a worker looks by itself; a slice that may start at once announces itself."""
 
 _BUSY = """
 SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE queue_name = %(queue)s
     AND (status = 'doing' OR (status = 'todo' AND coalesce(scheduled_at <= now(), true)))) AS busy
+"""
+_WANTED = """
+SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE queue_name = %(queue)s AND lock = %(lock)s AND status = 'todo'
+    AND task_name = ANY(%(kinds)s) AND coalesce(scheduled_at <= now(), true)) AS wanted
 """
 
 Slice = Callable[[str, str], Awaitable[None]]
@@ -59,17 +65,18 @@ class Queue:
         """Let go of the database."""
         await self._app.close_async()
 
-    async def put(self, kind: str, connection: str = "", *, after_s: float = 0) -> bool:
+    async def put(self, kind: str, connection: str = "", *, after_s: float = 0, last: bool = False) -> bool:
         """Enqueue a slice; False if one like it waits already. Raises DatabaseError.
 
         after_s  not before so many seconds; until then it also holds back less urgent slices of its connection
+        last     behind all that waits for its connection, however urgent it is
         """
         job = self._app.configure_task(
             kind,
             lock=connection or kind,
             queueing_lock=f"{kind} {connection}",
             queue=self._name,
-            priority=URGENCY[kind],
+            priority=min(URGENCY.values()) if last else URGENCY[kind],
             task_kwargs={"connection": connection},
             schedule_in={"seconds": after_s} if after_s else None,
         )
@@ -93,13 +100,20 @@ class Queue:
             raise _translated(error) from None
         return len(dead)
 
+    async def wanted(self, kinds: Collection[str], connection: str) -> bool:
+        """Whether a slice of one of these kinds could begin if the connection were free. Raises DatabaseError."""
+        row = await self._one(_WANTED, queue=self._name, lock=connection, kinds=list(kinds))
+        return bool(row["wanted"])
+
     async def idle(self) -> bool:
         """Whether no slice waits that could be begun, and none is in hand. Raises DatabaseError."""
+        return not (await self._one(_BUSY, queue=self._name))["busy"]
+
+    async def _one(self, query: str, **parameters: Any) -> dict[str, Any]:
         try:
-            row = await self._app.connector.execute_query_one_async(_BUSY, queue=self._name)
+            return await self._app.connector.execute_query_one_async(query, **parameters)
         except exceptions.ConnectorException as error:
             raise _translated(error) from None
-        return not row["busy"]
 
     def worker(self, work: Slice, *, at_once: int, patience_s: float) -> Worker:
         """Who takes slices and does them.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
-from typing import Any
 
 import structlog
 from starlette.requests import Request
@@ -13,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from syncd.daemon import generation
+from syncd.daemon.calls import Calls
 from syncd.daemon.generation import Generation
 from syncd.daemon.housekeeping import keep_house
 from syncd.daemon.metrics import Metrics, render
@@ -30,7 +30,7 @@ PATIENCE_S = 8.0
 """How long slices in hand may take to end once we are told to stop."""
 AGAIN_FIRST_S, AGAIN_MAX_S = 1.0, 30.0
 """How long to wait before going on after the database was lost; longer each time."""
-LOOK_S = 5.0
+LOOK_S = 2.0
 """How often to look for slices of workers that have died, and whether anything is left to do."""
 _log = structlog.get_logger("syncd.service")
 
@@ -39,11 +39,11 @@ class Running:
     """One process of the service while it runs."""
 
     def __init__(
-        self, settings: Settings, current: Generation, closing: AsyncExitStack, queue: Queue, watched: Metrics,
-        clock: Clock, notify: Notify,
+        self, settings: Settings, current: Generation, closing: AsyncExitStack, queue: Queue, calls: Calls,
+        watched: Metrics, clock: Clock, notify: Notify,
     ) -> None:  # fmt: skip
         self._settings, self._current, self._closing = settings, current, closing
-        self._queue, self._metrics, self._clock = queue, watched, clock
+        self._queue, self._calls, self._metrics, self._clock = queue, calls, watched, clock
         self._watchdog = Watchdog(notify, notify.interval_s, clock) if notify.interval_s else None
         progress = self._watchdog.progress if self._watchdog is not None else _nothing
         self._spells = Spells(clock)
@@ -60,12 +60,14 @@ class Running:
     ) -> Running:
         """Connect to everything. Raises ConfigError, DatabaseError."""
         watched = Metrics()
+        calls = Calls(clock)
         closing = await stack.enter_async_context(AsyncExitStack())
-        current = await closing.enter_async_context(generation.opened(settings, observe=watched.calls_of))
+        opened = generation.opened(settings, call=calls.call, observe=watched.calls_of)
+        current = await closing.enter_async_context(opened)
         queue = Queue(current.syncd.database)
         await queue.open()
         stack.push_async_callback(queue.close)
-        running = cls(settings, current, closing, queue, watched, clock, notify)
+        running = cls(settings, current, closing, queue, calls, watched, clock, notify)
         stack.push_async_callback(running._close_generation)
         watched.watch(current.syncd.database, clock, lambda: running._settings.connections)
         if daemon:
@@ -82,7 +84,7 @@ class Running:
 
     async def begin(self) -> None:
         """Start to take slices, and as the daemon to enqueue them."""
-        work = [self._take(), self._look()]
+        work = [self._take(), self._look(), self._calls.run(self._queue)]
         if self._watchdog is not None:
             work.append(self._watchdog.run())
         self._tasks = [asyncio.create_task(one) for one in work]
@@ -98,7 +100,8 @@ class Running:
         if settings.web.listen != self._settings.web.listen:
             raise ConfigError(["web.listen cannot change while syncd runs"], hint="restart it")
         closing = AsyncExitStack()
-        current = await closing.enter_async_context(generation.opened(settings, observe=self._metrics.calls_of))
+        opened = generation.opened(settings, call=self._calls.call, observe=self._metrics.calls_of)
+        current = await closing.enter_async_context(opened)
         try:
             if self._web is not None:
                 self._web.use(settings, current.syncd.connections)
@@ -108,6 +111,7 @@ class Running:
         old, ending = self._current, self._closing
         self._settings, self._current, self._closing = settings, current, closing
         self._worker.generation = current
+        old.slices.stir()
         if self._timers is not None:
             self._timers.use(settings)
             await self._timers.all_now(settings)
@@ -116,7 +120,7 @@ class Running:
     async def end(self) -> None:
         """Finish or hand back the slices in hand, and stop everything else."""
         self._up = False
-        self._worker.stopping = True
+        self._worker.stop()
         if self._timers is not None:
             self._timers.stop()
         self._taker.stop()  # type: ignore[no-untyped-call]
@@ -172,17 +176,12 @@ class Running:
         loop = asyncio.get_running_loop()
         return Web(
             current.syncd,
-            stored=lambda name: _soon(loop, self._hooked(name)),
+            stored=lambda name: _soon(loop, lambda: self._current.slices.hooked(name)),
             ready=lambda: self._up,
             told=self._metrics.webhook,
             routes=[Route("/metrics", self._measured, methods=["GET"])],
             clock=self._clock,
         )
-
-    async def _hooked(self, connection: str) -> None:
-        """A delivery is safe: somebody should look at it."""
-        with suppress(DatabaseError):  # the timer finds it later
-            await self._queue.put("inbox", connection)
 
     async def _measured(self, _request: Request) -> Response:
         kind, body = await asyncio.to_thread(render, self._metrics.registry)
@@ -197,12 +196,10 @@ async def _retire(old: Generation, ending: AsyncExitStack) -> None:
         await ending.aclose()
 
 
-def _soon(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
+def _soon(loop: asyncio.AbstractEventLoop, work: Callable[[], None]) -> None:
     """Do this in another thread's loop, if that is still running."""
-    try:
-        asyncio.run_coroutine_threadsafe(work, loop)
-    except RuntimeError:
-        work.close()
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(work)
 
 
 def _nothing() -> None:

@@ -17,7 +17,7 @@ from syncd.settings import Settings
 JITTER = 0.1
 """By which share of its period a timer may be early or late: connections do not all poll in the same second."""
 SWEEP_S = 15
-"""How often to look for deliveries that nobody announced."""
+"""How often to look for deliveries that nobody announced, and for what is left to write."""
 HOUSEKEEPING_S = 3600
 _log = structlog.get_logger("syncd.timers")
 
@@ -43,9 +43,8 @@ class Timers:
         poll_s = settings.sync.poll.total_seconds()
         for name in settings.connections:
             self._every(poll_s, self._tick("pull", name))
-            self._every(SWEEP_S, self._tick("inbox", name))
-            # What could not be written last time is tried again, whether or not anything was read meanwhile.
-            self._every(poll_s, self._tick("push", name))
+            # What nobody announced; what could not be written last time.
+            self._every(min(poll_s, SWEEP_S), self._tick("live", name))
         self._every(HOUSEKEEPING_S, self._tick("housekeeping"))
 
     def stop(self) -> None:
@@ -56,7 +55,7 @@ class Timers:
     async def all_now(self, settings: Settings) -> None:
         """What there may be to do after a start or a change of config."""
         for name in settings.connections:
-            for kind in ("pull", "inbox", "push"):
+            for kind in ("pull", "live"):
                 await self._tick(kind, name)()
         await self._tick("housekeeping")()
 

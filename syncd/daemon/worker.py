@@ -1,14 +1,15 @@
 """The worker: takes slices from the queue, has the engine do them, and enqueues what follows from each.
 
-pull, inbox ──► the graph moved ──► push everywhere
-push        ──► something was written ──► pull there soon, to see what the vendor made of it
-any         ──► cut off, or somebody else held the connection ──► the same again
+pull, live ──► a lead changed ──► every connection's live slice hears of it, or is called
+live       ──► something was written ──► pull there soon, to see what the vendor made of it
+any        ──► cut off, or somebody else held the connection ──► the same again
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,13 +24,17 @@ from syncd.ports.clock import Clock
 
 SLICE_S = 20.0
 """How long a slice may take before it makes room for a more urgent one."""
-INBOX_S = 1.0
-"""How long one slice takes hints: what it read is carried on only when it ends."""
+PATIENCE_S = 1.5
+"""How long a live slice waits for further news."""
+SHARE_S = 5.0
+"""How long a live slice that is busy may go on while another slice waits for its connection."""
+LOOK_S = 0.5
+"""How often to look whether another slice waits for the connection."""
 ECHO_S = 3.0
 """How soon after a write to look at what the vendor made of it."""
 BUSY_S = 2.0
 """How soon to try again where another process holds the connection."""
-NEWS = frozenset({"changed", "readings", "pushed", "failed"})
+WORTH_TELLING = frozenset({"changed", "readings", "pushed", "failed"})
 """Counts that are worth a line in the log."""
 _log = structlog.get_logger("syncd.worker")
 
@@ -40,6 +45,13 @@ class Listener(Protocol):
     def job(self, job: str, connection: str, outcome: str, seconds: float) -> None:
         """A slice ended: ok, busy, left alone (error), or cut short (stopped, database, defect)."""
         ...
+
+
+@dataclass(slots=True)
+class _Room:
+    """Whether a slice should make room for another one."""
+
+    wanted: bool = False
 
 
 @dataclass(slots=True)
@@ -91,35 +103,58 @@ class Worker:
             self.spells.begin(connection, "connection.left_alone", error=done.error)
         elif not done.busy:
             self.spells.end(connection, "connection.back")
-        news = any(number for what, number in done.counts.items() if what in NEWS)
+        news = any(number for what, number in done.counts.items() if what in WORTH_TELLING)
         (_log.info if news else _log.debug)("slice.done", **done.counts)
 
     async def _do(self, slices: Slices, kind: str, connection: str) -> Done:
-        ends = self.clock.monotonic() + SLICE_S
+        if kind == "housekeeping":
+            await self.housekeeping()
+            return Done()
+        began, room = self.clock.monotonic(), _Room()
+
+        def lasts_s() -> float:
+            return self.clock.monotonic() - began
 
         def enough() -> bool:
             self.progress()
-            return self.stopping or self.clock.monotonic() >= ends
+            ended = self.stopping or slices is not self.generation.slices
+            most = SLICE_S if not room.wanted else SHARE_S if kind == "live" else 0.0
+            return ended or lasts_s() >= most
 
-        if kind == "inbox":
-            return await slices.inbox(connection, INBOX_S)
-        if kind == "push":
-            return await slices.push(connection, enough)
-        if kind == "pull":
+        def patience_s() -> float:
+            return 0.0 if room.wanted or enough() else PATIENCE_S
+
+        watching = asyncio.create_task(self._watch(room, slices, kind, connection))
+        try:
+            if kind == "live":
+                return await slices.live(connection, enough, patience_s)
             return await slices.pull(connection, enough)
-        await self.housekeeping()
-        return Done()
+        finally:
+            watching.cancel()
+
+    async def _watch(self, room: _Room, slices: Slices, kind: str, connection: str) -> None:
+        """See whether another slice waits for the connection: for a pull only a live one counts."""
+        kinds = ("live", "pull") if kind == "live" else ("live",)
+        while not room.wanted:
+            await self.clock.sleep(LOOK_S)
+            with suppress(DatabaseError):
+                room.wanted = await self.queue.wanted(kinds, connection)
+        slices.stir(connection)
 
     async def _follow(self, kind: str, connection: str, done: Done) -> None:
         if done.busy:
             await self.queue.put(kind, connection, after_s=BUSY_S)
         elif done.more:
-            await self.queue.put(kind, connection)
+            await self.queue.put(kind, connection, last=True)
         if done.wrote:
             await self.queue.put("pull", connection, after_s=ECHO_S)
-        if done.moved:
-            for name in self.generation.slices.names:
-                await self.queue.put("push", name)
+        if done.undone:
+            await self.queue.put("live", connection)
+
+    def stop(self) -> None:
+        """Slices in hand end as soon as they can."""
+        self.stopping = True
+        self.generation.slices.stir()
 
     async def _again(self, kind: str, connection: str) -> None:
         """Hand a slice back that could not be ended in time."""

@@ -6,7 +6,10 @@ counts what a plan would do to one connection in one run and compares it with li
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +68,47 @@ def check(counts: Counts, linked: int, limits: Limits | None = None) -> list[str
             f"guard.share allows {limits.share:.0%}"
         )
     return reasons
+
+
+@dataclass(slots=True)
+class Lately:
+    """What was written to one connection in the last while, so that a flood cannot pass as many trickles.
+
+    A service plans as it hears of things: a thousand hooks become hundreds of small plans. Each of them is judged
+    together with what went out within ``within`` before it.
+    """
+
+    within: timedelta
+    _parts: deque[_Part] = field(default_factory=deque)
+
+    def add(self, at: datetime, counts: Counts, overwritten: Collection[int]) -> None:
+        """This was written. ``overwritten``: the leads that `Counts.overwrites` counts."""
+        if not self._parts or at - self._parts[-1].since > self.within / PARTS:
+            self._parts.append(_Part(at))
+        part = self._parts[-1]
+        part.counts = _sum(part.counts, counts)
+        part.overwritten.update(overwritten)
+
+    def together(self, now: datetime, counts: Counts, overwritten: Collection[int]) -> Counts:
+        """What was written lately and this. A lead overwritten several times counts once."""
+        while self._parts and now - self._parts[0].since > self.within:
+            self._parts.popleft()
+        for part in self._parts:
+            counts = _sum(counts, part.counts)
+        leads = set(overwritten).union(*(part.overwritten for part in self._parts))
+        return replace(counts, overwrites=len(leads))
+
+
+PARTS = 20
+"""What was written is forgotten so many parts of the time at a time."""
+
+
+@dataclass(slots=True)
+class _Part:
+    since: datetime
+    counts: Counts = Counts()
+    overwritten: set[int] = field(default_factory=set)
+
+
+def _sum(one: Counts, other: Counts) -> Counts:
+    return Counts(**{name: getattr(one, name) + getattr(other, name) for name in _WORDS})

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from syncd.domain.errors import AuthError, RateLimitedError, TransientError, VendorError
-from syncd.engine.connection import Connection
+from syncd.engine.connection import Connection, Enough
 from syncd.engine.hints import AGENTS, Row, Rows, not_visible_yet, put_back, read_since, readings_of, with_unknown_leads
 from syncd.engine.pause import stays_paused
 from syncd.engine.readings import READS_AT_ONCE, Outcomes, Readings
@@ -25,6 +25,8 @@ from syncd.ports.inbox import DONE, IGNORED, Inbox, Retry, Waiting
 from syncd.ports.store import Link, Store
 
 ROWS_AT_ONCE = 1000
+LARGE_BYTES = 1024 * 1024
+"""Of bodies: beyond this, there may be rows left that did not fit into one batch."""
 LEADS_AT_ONCE = 32
 """Leads of one transaction; between two of them the time is looked at."""
 FAILURES_MAX = 5
@@ -74,58 +76,64 @@ async def take_inbox(
         taken.paused = True
         return taken
     connection.walked = state.last_walk
-    readings = Readings(store, clock, connection, run=run)
-    await _Slice(store, inbox, clock, connection, readings, taken, clock.monotonic() + limit_s).take()
-    taken.touched, taken.gone, taken.withheld = readings.touched, readings.gone, readings.withheld
-    if taken.withheld:
-        _log.warning("inbox.withheld", connection=connection.name, leads=taken.withheld)
-    return taken
+    ends = clock.monotonic() + limit_s
+    taking = Taking(store, inbox, clock, connection, run=run)
+    while await taking.batch(lambda: clock.monotonic() >= ends):
+        if taking.taken.error is not None or clock.monotonic() >= ends:
+            break
+    return taking.taken
 
 
-@dataclass(slots=True)
-class _Slice:
-    """One call of `take_inbox`."""
+class Taking:
+    """Takes in one connection's deliveries, batch after batch. What was read in one serves the next."""
 
-    store: Store
-    inbox: Inbox
-    clock: Clock
-    connection: Connection
-    readings: Readings
-    taken: Taken
-    ends: float
-    failures: int = 0
+    def __init__(
+        self, store: Store, inbox: Inbox, clock: Clock, connection: Connection, *, run: int | None = None
+    ) -> None:
+        """Whoever has it holds the connection."""
+        self._store, self._inbox, self._clock, self._connection = store, inbox, clock, connection
+        self._readings = Readings(store, clock, connection, run=run)
+        self._failures = 0
+        self.taken = Taken()
 
-    async def take(self) -> None:
-        """Batch after batch until nothing waits, the time is up, or the vendor fails."""
-        after = 0
-        while waiting := await self._waiting(after):
-            after = waiting[-1].id
-            rows = await self._understood(waiting)
-            self.readings.horizon = max(after, await self.inbox.newest(self.connection.name))
-            try:
-                await self._read(rows)
-            except VendorError as error:
-                self.taken.error = error
-            await self._put_back(rows)
-            if self.taken.error is not None or self._late():
-                self.taken.more = self.taken.more or bool(await self._waiting(after))
-                return
+    async def batch(self, enough: Enough) -> bool:
+        """Take in the oldest that wait. Whether more of them wait.
 
-    async def _waiting(self, after: int) -> Sequence[Waiting]:
-        return await self.inbox.waiting(self.connection.name, after=after, now=self.clock.now(), limit=ROWS_AT_ONCE)
+        enough  asked between readings, of which at least one is made. A vendor that fails is in `Taken.error`.
+        """
+        waiting = await self._inbox.waiting(self._connection.name, now=self._clock.now(), limit=ROWS_AT_ONCE)
+        self.taken.more = False
+        if not waiting:
+            return False
+        newest = waiting[-1].id
+        if len(waiting) == ROWS_AT_ONCE or sum(len(row.delivery.body) for row in waiting) > LARGE_BYTES:
+            newest = max(newest, await self._inbox.newest(self._connection.name))
+        self._readings.horizon = newest
+        rows = await self._understood(waiting)
+        try:
+            await self._read(rows, enough)
+        except VendorError as error:
+            self.taken.error = error
+        await self._put_back(rows)
+        self.taken.more = self.taken.more or newest > waiting[-1].id
+        self._tell()
+        return self.taken.more
 
-    def _late(self) -> bool:
-        return self.clock.monotonic() >= self.ends
+    def _tell(self) -> None:
+        before, now = self.taken.withheld, self._readings.withheld
+        self.taken.touched, self.taken.gone, self.taken.withheld = self._readings.touched, self._readings.gone, now
+        if now > before:
+            _log.warning("inbox.withheld", connection=self._connection.name, leads=now)
 
     async def _understood(self, waiting: Sequence[Waiting]) -> Rows:
         """Rows with the readings they ask for. What hints at nothing, or at nothing new, is settled at once."""
         told = [(row, self._hints(row)) for row in waiting]
         empty = [row for row, hints in told if not hints]
-        await self.inbox.settle(empty, IGNORED, self.clock.now())
+        await self._inbox.settle(empty, IGNORED, self._clock.now())
         self.taken.ignored += len(empty)
-        name = self.connection.name
+        name = self._connection.name
         lost = {hint.external_id for _, hints in told for hint in hints if hint.kind == "note" and not hint.parent}
-        async with self.store.transaction() as tx:
+        async with self._store.transaction() as tx:
             note_links = await tx.links(name, "note", lost) if lost else {}
             rows = [Row(row, readings_of(hints, note_links)) for row, hints in told if hints]
             ids = {hint.external_id for row in rows for hint in row.readings if hint != AGENTS}
@@ -139,38 +147,40 @@ class _Slice:
 
     def _hints(self, row: Waiting) -> Sequence[Hint]:
         """What a row says, or what is left of it."""
-        hooks = self.connection.adapter.hooks
+        hooks = self._connection.adapter.hooks
         if row.left is not None or hooks is None:
             return row.left or ()
         return [hint for event in hooks.events(row.delivery) for hint in event.hints]
 
     def _known(self, hint: Hint, row: Waiting, links: Mapping[str, Link]) -> bool:
         """Whether a reading is not needed: it was made since the hint came, by this call or by somebody else."""
-        return self.readings.serves(hint, row.id) or read_since(hint, row.received_at, links)
+        return self._readings.serves(hint, row.id) or read_since(hint, row.received_at, links)
 
-    async def _read(self, rows: Rows) -> None:
-        """Make the readings that the rows ask for, until the time is up. Raises the VendorError that ends the call."""
+    async def _read(self, rows: Rows, enough: Enough) -> None:
+        """Make the readings that the rows ask for, as long as there is time. Raises the VendorError that ends it."""
         if not rows.rows:
             return
-        told = await self.readings.agents(wanted=AGENTS in rows.by_hint)
+        told = await self._readings.agents(wanted=AGENTS in rows.by_hint)
         await self._apply(rows, told)
-        if (unknown := told.get(AGENTS)) is not None and not self.connection.agents_in:
+        if (unknown := told.get(AGENTS)) is not None and not self._connection.agents_in:
             raise unknown  # without them every lead would be read as nobody's
+        made = False
         for kind, many in (("lead", LEADS_AT_ONCE), ("notes", READS_AT_ONCE)):
             asked = rows.asked(kind)
             hints = list(asked)
             while hints:
-                if self._late():
+                if made and enough():
                     return
+                made = True
                 # The first reading goes alone: if the vendor is not well, it finds out for all.
                 at_once = many if self.taken.leads or self.taken.notes else 1
                 some, hints = hints[:at_once], hints[at_once:]
                 if kind == "lead":
                     self.taken.leads += len(some)
-                    await self._apply(rows, await self.readings.leads({hint: asked[hint] for hint in some}))
+                    await self._apply(rows, await self._readings.leads({hint: asked[hint] for hint in some}))
                 else:
                     self.taken.notes += len(some)
-                    await self._apply(rows, await self.readings.notes(some))
+                    await self._apply(rows, await self._readings.notes(some))
 
     async def _apply(self, rows: Rows, outcomes: Outcomes) -> None:
         """Tell the rows what was read, and settle those that wait for nothing more. Raises what ends the call."""
@@ -178,9 +188,9 @@ class _Slice:
         concerned: dict[int, Row] = {}
         for hint, error in outcomes.items():
             failed = isinstance(error, TransientError) and not not_visible_yet(error)
-            self.failures += failed
+            self._failures += failed
             unwell = isinstance(error, AuthError | RateLimitedError) or (failed and not getattr(error, "sent", True))
-            if unwell or (failed and self.failures >= FAILURES_MAX):
+            if unwell or (failed and self._failures >= FAILURES_MAX):
                 fatal = fatal or error
             for row in rows.by_hint.get(hint, ()):
                 row.learn(hint, error)
@@ -191,23 +201,23 @@ class _Slice:
 
     async def _settle(self, over: Sequence[Row]) -> None:
         """Rows that wait for nothing more are done, or failed where the vendor will never show what they hint at."""
-        now = self.clock.now()
+        now = self._clock.now()
         refused = [
             Retry(row.waiting.id, next(iter(row.refused.values())), list(row.refused), None)
             for row in over
             if row.refused
         ]
-        await self.inbox.settle([row.waiting for row in over if not row.refused], DONE, now)
-        await self.inbox.again(refused, now)
+        await self._inbox.settle([row.waiting for row in over if not row.refused], DONE, now)
+        await self._inbox.again(refused, now)
         self.taken.done += len(over) - len(refused)
         self.taken.failed += len(refused)
 
     async def _put_back(self, rows: Rows) -> None:
         """Rows that still wait are kept for the next time, with what is left of them."""
-        now = self.clock.now()
+        now = self._clock.now()
         waiting = [row for row in rows.rows if row.readings]
         again = [put_back(row, now, blame=self.taken.error is None) for row in waiting]
-        await self.inbox.again([retry for retry in again if retry is not None], now)
+        await self._inbox.again([retry for retry in again if retry is not None], now)
         self.taken.failed += sum(retry is not None and retry.at is None for retry in again)
         self.taken.later += sum(retry is not None and retry.counted and retry.at is not None for retry in again)
         self.taken.more = self.taken.more or any(retry is None or retry.at == now for retry in again)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
-from syncd.domain.guard import Counts, check
-from syncd.domain.lead import blank, spec
+from syncd.domain.guard import Counts, Lately, check
+from syncd.domain.lead import Value, blank, spec
 from syncd.domain.plan import ASSIGNMENT, LeadPlan, NotCarried, Operation, digest, plan_lead
 from syncd.engine.absent import LOSSES
 from syncd.engine.connection import Connection
@@ -21,6 +22,7 @@ from syncd.ports.store import HeldPlan, Store
 
 ONE_WAY = frozenset({"earliest", "keep", "restrictive"})
 """Fields with these rules move one way and once; a first sync sets them everywhere, which is not implausible."""
+NOTHING: Mapping[str, Lately] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -33,6 +35,8 @@ class Planned:
     blocked: set[int] = field(default_factory=set)
     """Leads of which something waits until a create is known to have arrived or not."""
     in_step: dict[int, int] = field(default_factory=dict)
+    approved: set[str] = field(default_factory=set)
+    """Ids of operations that somebody has approved."""
 
     @property
     def operations(self) -> list[Operation]:
@@ -45,9 +49,40 @@ class Planned:
 
 
 async def plan(
-    store: Store, clock: Clock, connections: Sequence[Connection], *, leads: Collection[int] | None = None
+    store: Store,
+    clock: Clock,
+    connections: Sequence[Connection],
+    *,
+    leads: Collection[int] | None = None,
+    lately: Mapping[str, Lately] = NOTHING,
 ) -> Planned:
-    """Plan all dirty leads (or these) for these connections, and hold what the guard refuses."""
+    """Plan all dirty leads for these connections, and hold what the guard refuses.
+
+    leads   instead of all dirty ones: all those of which anything may have to be written
+    lately  what was written to a connection before, and counts as one with this
+    """
+    planned = await _planned(store, connections, leads)
+    linked = await store.live_counts()
+    for connection in connections:
+        await _guard(store, clock, connection, planned, linked, lately.get(connection.name))
+    return planned
+
+
+async def plan_some(
+    store: Store, clock: Clock, connection: Connection, leads: Collection[int], linked: int, lately: Lately
+) -> Planned | None:
+    """Plan some of the dirty leads for one connection of which nothing is held; None if the guard would hold it.
+
+    Only a plan of all dirty leads can be held: that is what a person approves.
+    """
+    planned = await _planned(store, [connection], leads)
+    asked = [op for one in planned.by_connection.get(connection.name, []) for op in one.operations]
+    counts = lately.together(clock.now(), count(asked), overwritten(asked))
+    return None if asked and check(counts, linked, connection.limits) else planned
+
+
+async def _planned(store: Store, connections: Sequence[Connection], leads: Collection[int] | None) -> Planned:
+    """What these leads lack, unguarded."""
     planned = Planned()
     targets = [connection.target for connection in connections]
     async for snapshots in store.snapshots(leads=leads):
@@ -60,9 +95,6 @@ async def plan(
             for name in dict.fromkeys(op.connection for op in found.operations):
                 own = tuple(op for op in found.operations if op.connection == name)
                 planned.by_connection.setdefault(name, []).append(replace(found, operations=own))
-    linked = await store.live_counts()
-    for connection in connections:
-        await _guard(store, clock, connection, planned, linked)
     return planned
 
 
@@ -79,14 +111,23 @@ async def in_step(store: Store, connections: Sequence[Connection], leads: Collec
 
 
 async def _guard(
-    store: Store, clock: Clock, connection: Connection, planned: Planned, linked: Mapping[str, int]
+    store: Store,
+    clock: Clock,
+    connection: Connection,
+    planned: Planned,
+    linked: Mapping[str, int],
+    lately: Lately | None,
 ) -> None:
     """Hold this connection's plan if it is over a limit; what somebody approved goes out, now or in later turns."""
     plans = planned.by_connection.get(connection.name, [])
     held = [one for one in await store.held(connection.name) if not _losses(one)]
     approved = {op["id"] for one in held if one.state == "approved" for op in one.operations}
     asked = [op for one in plans for op in one.operations if op.id not in approved]
-    reasons = check(count(asked), linked.get(connection.name, 0), connection.limits) if asked else []
+    counts = count(asked)
+    if lately is not None:
+        counts = lately.together(clock.now(), counts, overwritten(asked))
+    reasons = check(counts, linked.get(connection.name, 0), connection.limits) if asked else []
+    planned.approved |= approved
     fingerprint = digest(sorted(op.id for op in asked)) if reasons else ""
     left = {op.id for one in plans for op in one.operations}
     for old in held:
@@ -127,19 +168,27 @@ def _losses(held: HeldPlan) -> bool:
 
 def count(operations: Sequence[Operation]) -> Counts:
     """What the guard looks at: creates, deletes, blanked values, reassignments, records overwritten."""
-    creates = sum(op.kind == "lead" and op.action == "create" for op in operations)
-    deletes = sum(op.action == "delete" for op in operations)
-    changes = [
-        (op.lead, name, old, new)
+    changes = _overwrites(operations)
+    return Counts(
+        creates=sum(op.kind == "lead" and op.action == "create" for op in operations),
+        deletes=sum(op.action == "delete" for op in operations),
+        blanks=sum(blank(new) for _, _, new in changes),
+        reassignments=sum(name.startswith(ASSIGNMENT) for _, name, _ in changes),
+        overwrites=len({lead for lead, _, _ in changes}),
+    )
+
+
+def overwritten(operations: Sequence[Operation]) -> set[int]:
+    """The leads of which a value would be overwritten."""
+    return {lead for lead, _, _ in _overwrites(operations)}
+
+
+def _overwrites(operations: Sequence[Operation]) -> list[tuple[int, str, Value | None]]:
+    """(lead, field, new value) wherever another value stands now."""
+    return [
+        (op.lead, name, new)
         for op in operations
         if op.kind in {"lead", "assignment"} and op.action != "create"
         for name, (old, new) in op.fields.items()
         if not blank(old) and not isinstance(old, frozenset) and spec(name).rule not in ONE_WAY
     ]
-    return Counts(
-        creates=creates,
-        deletes=deletes,
-        blanks=sum(blank(new) for _, _, _, new in changes),
-        reassignments=sum(name.startswith(ASSIGNMENT) for _, name, _, _ in changes),
-        overwrites=len({lead for lead, _, _, _ in changes}),
-    )

@@ -54,6 +54,14 @@ class Pushed:
     error: VendorError | None = None
     errors: list[str] = field(default_factory=list)
 
+    sent: list[Operation] = field(default_factory=list)
+    """The operations that are done."""
+
+    def did(self, operation: Operation) -> None:
+        """This one is done."""
+        self.done += 1
+        self.sent.append(operation)
+
     def count(self, became: Became) -> None:
         """One more operation that became this."""
         setattr(self, became, getattr(self, became) + 1)
@@ -208,7 +216,10 @@ class Push:
     async def _create(self, operation: Operation) -> str | None:
         """Create a lead, or adopt the one that is there already. The external id, None if it must wait."""
         created = await self._creating.lead(operation)
-        self._result.count(created.became)
+        if created.became == "done":
+            self._result.did(operation)
+        else:
+            self._result.count(created.became)
         return created.external_id
 
     async def _ingest(self, rows: Sequence[Remote], pinned: Mapping[str, int] | None = None) -> None:
@@ -236,7 +247,7 @@ class Push:
                 if written.record is not None:
                     await settle.settle_updated(self._store, self._clock, self._connection, operation)
                     await self._ingest([written.record])
-                    self._result.done += 1
+                    self._result.did(operation)
                     return
         except (RejectedError, ConflictError) as error:
             parts = self._parts(operation)
@@ -249,7 +260,7 @@ class Push:
             await self._look(operation.lead, external_id, [])  # gone for good, or only this call's target?
             raise
         await settle.settle_updated(self._store, self._clock, self._connection, operation)
-        self._result.done += 1
+        self._result.did(operation)
 
     def _parts(self, operation: Operation) -> list[Operation]:
         """A change of several fields as one operation per row of the lens table."""
@@ -296,7 +307,7 @@ class Push:
             await settle.settle_note(
                 self._store, self._clock, self._connection, operation, operation.external_id or "", None
             )
-            self._result.done += 1
+            self._result.did(operation)
             return False
         await self._announce_defaults(operation.lead, lead_id)
         intent = await self._intents.open(
@@ -313,7 +324,7 @@ class Push:
             if isinstance(error, NotFoundError):
                 await self._note_missing(lead_id)
             raise
-        self._result.done += 1
+        self._result.did(operation)
         if not written.external_id:
             return True
         await settle.settle_note(self._store, self._clock, self._connection, operation, written.external_id, intent)

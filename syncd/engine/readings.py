@@ -43,6 +43,7 @@ class Readings:
         self._store, self._clock, self._connection, self._run = store, clock, connection, run
         self.horizon = 0
         self._began: dict[Hint, int] = {}
+        """Readings that were made → the horizon when they began."""
         self.touched: set[str] = set()
         self.gone = 0
         self.withheld = 0
@@ -88,11 +89,12 @@ class Readings:
         return dict(zip(hints, await _together(read, hints), strict=True))
 
     async def _said(self, hint: Hint, work: Awaitable[object]) -> VendorError | None:
-        self._began[hint] = self.horizon
+        horizon = self.horizon
         try:
             await work
         except VendorError as error:
             return error
+        self._began[hint] = horizon
         return None
 
     async def _missing(self, missing: Mapping[Hint, NotFoundError], asked: Mapping[Hint, datetime]) -> Outcomes:

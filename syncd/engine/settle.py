@@ -197,7 +197,7 @@ async def settle_note(
 
 async def _locked(tx: Tx, connection: Connection, operation: Operation) -> Link | None:
     kind = "note" if operation.kind == "note" else "lead"
-    await tx.leads([operation.lead])
+    await tx.lock([operation.lead])
     return (await tx.links(connection.name, kind, [operation.external_id or ""])).get(operation.external_id or "")
 
 

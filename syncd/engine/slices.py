@@ -1,8 +1,7 @@
 """Slices: the daemon's work at one connection, cut small, each with the connection's lock to itself.
 
     pull    what people did there, as deep as it is time for; a walk goes on where the last slice left it
-    inbox   what the vendor's webhooks hinted at
-    push    what is planned there; leads that were found in step are not planned again until they change
+    live    what the vendor's webhooks hint at, and what is to be written there, both as they come
 
 Nothing is carried from one slice to the next but what the database holds (and, to save work, which leads this process
 found in step): any process may do the next one, and one that is killed loses nothing.
@@ -10,25 +9,29 @@ found in step): any process may do the next one, and one that is killed loses no
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from syncd.domain.errors import VendorError
 from syncd.engine.agents import learn_agents, recall_agents
 from syncd.engine.connection import Connection, Enough
-from syncd.engine.inbox import take_inbox
+from syncd.engine.live import Live, Standing, Terms
+from syncd.engine.news import News
 from syncd.engine.pause import stays_paused
-from syncd.engine.plan import Planned, in_step, plan
+from syncd.engine.plan import in_step
 from syncd.engine.turn import Turn
 from syncd.ports.clock import Clock
 from syncd.ports.inbox import Inbox
 from syncd.ports.store import ConnectionState, Store
 from syncd.ports.urgency import Urgency, urgently
 
-TIDIED_AT_ONCE = 500
-"""How many dirty leads are looked at for all connections at the end of a push."""
+LOOKED_AT_ONCE = 500
+"""How many dirty leads are looked at for all connections when it is quiet."""
 LOCK_WAIT_S = 1.0
+_at: ContextVar[str] = ContextVar("at", default="")
+"""The connection that the present task is working at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +39,15 @@ class Done:
     """What came of a slice.
 
     more     it was cut off: there is more of the same to do
-    moved    the graph changed: there may be something to write, here or elsewhere
-    wrote    the vendor was written to: what it made of it is worth a look soon
+    undone   leads wait to be planned
+    wrote    the vendor was written to, and does not tell: what it made of it is worth a look soon
     busy     somebody else holds the connection; nothing was done
     error    why the connection was left alone
     counts   in numbers, for the log
     """
 
     more: bool = False
-    moved: bool = False
+    undone: bool = False
     wrote: bool = False
     busy: bool = False
     error: str = ""
@@ -54,18 +57,39 @@ class Done:
 class Slices:
     """The slices of all connections of one process."""
 
-    def __init__(self, store: Store, inbox: Inbox, clock: Clock, connections: Sequence[Connection]) -> None:
-        self._store, self._inbox, self._clock = store, inbox, clock
+    def __init__(
+        self,
+        store: Store,
+        inbox: Inbox,
+        clock: Clock,
+        connections: Sequence[Connection],
+        *,
+        call: Callable[[str], None] = lambda _name: None,
+    ) -> None:
+        """``call``: told the name of a connection that has news nobody attends to; a live slice should come."""
+        self._store, self._inbox, self._clock, self._call = store, inbox, clock, call
         self._connections = {connection.name: connection for connection in connections}
-        self._in_step: defaultdict[str, dict[int, int]] = defaultdict(dict)
-        """Connection → lead → the version at which it lacked nothing there."""
+        self._news = {name: News() for name in self._connections}
+        self._standing = {name: Standing() for name in self._connections}
+        self._tidying = asyncio.Lock()
         self._memory: dict[str, Mapping[str, object]] = {c.name: dict(c.adapter.memory) for c in connections}
         """Connection → what its adapter had learned when this process last let go of it."""
+        store.on_dirty(self._dirtied)
 
     @property
     def names(self) -> Sequence[str]:
         """Every connection."""
         return list(self._connections)
+
+    def hooked(self, name: str) -> None:
+        """A delivery of a connection is in the inbox."""
+        if name in self._news and not self._news[name].deliveries():
+            self._call(name)
+
+    def stir(self, name: str = "") -> None:
+        """Have the live slice of a connection, or of all, ask at once whether it should go on."""
+        for news in [self._news[name]] if name else self._news.values():
+            news.stir()
 
     async def pull(self, name: str, enough: Enough, *, full: bool = False) -> Done:
         """Read a connection. Raises DatabaseError."""
@@ -77,53 +101,45 @@ class Slices:
                 await learn_agents(self._store, self._clock, connection)
                 pulled = await turn.read(full=full, enough=enough)
             counts = {"pulled": pulled.pulled, "changed": pulled.changed}
-            return Done(more=pulled.unfinished, moved=bool(pulled.changed) or await self._undone(), counts=counts)
+            undone = bool(await self._store.dirty(limit=1))
+            return Done(more=pulled.unfinished, undone=undone, counts=counts)
 
-        return await self._turn(name, read, reads=True)
+        return await self._turn(name, read)
 
-    async def inbox(self, name: str, limit_s: float) -> Done:
-        """Look at what webhooks hinted at. Raises DatabaseError."""
+    async def live(self, name: str, enough: Enough, patience_s: Callable[[], float] = lambda: 0.0) -> Done:
+        """Take in what webhooks hint at and write what is lacking, as it comes. Raises DatabaseError.
 
-        async def take(connection: Connection, _turn: Turn) -> Done:
-            with urgently(Urgency.HINT):
-                taken = await take_inbox(self._store, self._inbox, self._clock, connection, limit_s=limit_s)
-            if taken.error is not None:
-                raise taken.error
-            counts = {"deliveries": taken.done + taken.ignored, "readings": taken.leads + taken.notes}
-            return Done(more=taken.more, moved=bool(taken.touched or taken.gone or taken.notes), counts=counts)
+        patience_s  how long to wait for more once there is nothing to do
+        """
 
-        return await self._turn(name, take, reads=True)
+        async def work(connection: Connection, turn: Turn) -> Done:
+            live = Live(
+                self._store, self._inbox, self._clock, connection, turn, self._news[name], self._standing[name],
+                Terms(enough, patience_s, self._tidy),
+            )  # fmt: skip
+            more = await live.run()
+            taken, pushed = live.taken, live.pushed
+            counts = {
+                "deliveries": taken.done + taken.ignored,
+                "readings": taken.leads + taken.notes,
+                "pushed": pushed.done,
+                "failed": pushed.failed,
+            }
+            return Done(more=more, wrote=bool(pushed.done) and not taken.done, counts=counts)
 
-    async def push(self, name: str, enough: Enough) -> Done:
-        """Write to a connection what it lacks. Raises DatabaseError."""
+        return await self._turn(name, work)
 
-        async def write(connection: Connection, turn: Turn) -> Done:
-            began = self._clock.now()
-            planned = await self._planned(connection)
-            if planned.nothing_left_at(name):
-                await self._store.in_step([name], began)
-            with urgently(Urgency.PUSH):
-                pushed = await turn.write(planned, enough=enough)
-            for one in planned.by_connection.get(name, []):
-                self._in_step[name].pop(one.lead, None)
-            if pushed.error is not None:
-                raise pushed.error
-            if not pushed.left:
-                await self._tidy()
-            counts = {"pushed": pushed.done, "failed": pushed.failed, "left": pushed.left}
-            return Done(more=bool(pushed.left), moved=bool(pushed.replanned), wrote=bool(pushed.done), counts=counts)
-
-        return await self._turn(name, write)
+    def _dirtied(self, leads: Collection[int]) -> None:
+        """Leads were marked in this process: whom it concerns hears of it."""
+        here = _at.get()
+        for name, news in self._news.items():
+            if not news.dirty(leads, soon=name != here):
+                self._call(name)
 
     # -- what slices have in common --------------------------------------------------------------
 
-    async def _turn(
-        self, name: str, work: Callable[[Connection, Turn], Awaitable[Done]], *, reads: bool = False
-    ) -> Done:
-        """Do something while the connection is ours. A vendor's error is kept with the connection and told.
-
-        reads  what was read before the error is there to be carried on; a write that failed waits for its timer
-        """
+    async def _turn(self, name: str, work: Callable[[Connection, Turn], Awaitable[Done]]) -> Done:
+        """Do something while the connection is ours. A vendor's error is kept with the connection and told."""
         connection = self._connections.get(name)
         if connection is None:
             return Done(error="is not in the config of this process")
@@ -135,11 +151,14 @@ class Slices:
             if stays_paused(connection, state, asked=False):
                 return Done(error=f"paused: {state.paused}")
             await self._remember(connection, state)
+            token = _at.set(name)
             try:
                 done = await work(connection, turn)
             except VendorError as error:
                 await turn.keep_error(error)
-                done = Done(error=str(error), moved=reads and await self._undone())
+                done = Done(error=str(error))
+            finally:
+                _at.reset(token)
             await turn.keep_memory()
             self._memory[name] = dict((await turn.state()).memory)
         return done
@@ -152,30 +171,15 @@ class Slices:
             await before.aclose()
         await recall_agents(self._store, connection)
 
-    async def _planned(self, connection: Connection) -> Planned:
-        """What is to be written there; leads that were found in step and have not changed since are not looked at."""
-        dirty = await self._store.dirty()
-        known = self._in_step[connection.name]
-        known = {lead: version for lead, version in known.items() if dirty.get(lead) == version}
-        planned = await plan(self._store, self._clock, [connection], leads=dirty.keys() - known.keys())
-        self._in_step[connection.name] = known | planned.in_step
-        return planned
-
     async def _tidy(self) -> None:
         """Leads that lack nothing anywhere need not be looked at any more."""
-        dirty = await self._store.dirty(limit=TIDIED_AT_ONCE)
-        unknown = {
-            lead
-            for lead, version in dirty.items()
-            if any(self._in_step[name].get(lead) != version for name in self._connections)
-        }
-        found = {lead: version for lead, version in dirty.items() if lead not in unknown}
-        if unknown:
-            for connection in self._connections.values():
-                await recall_agents(self._store, connection)
-            found |= await in_step(self._store, list(self._connections.values()), unknown)
-        await self._store.clean(found)
-
-    async def _undone(self) -> bool:
-        """Whether any lead waits to be planned."""
-        return bool(await self._store.dirty(limit=1))
+        async with self._tidying:
+            dirty = await self._store.dirty()
+            known = [one.in_step for one in self._standing.values()]
+            unknown = [lead for lead, version in dirty.items() if any(one.get(lead) != version for one in known)]
+            found = {lead: dirty[lead] for lead in dirty.keys() - set(unknown)}
+            if unknown:
+                for connection in self._connections.values():
+                    await recall_agents(self._store, connection)
+                found |= await in_step(self._store, list(self._connections.values()), unknown[:LOOKED_AT_ONCE])
+            await self._store.clean(found)

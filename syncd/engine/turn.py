@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from syncd.domain.errors import VendorError
@@ -21,10 +22,13 @@ class Turn:
 
     def __init__(self, store: Store, clock: Clock, connection: Connection, progress: Progress = silent) -> None:
         self._store, self._clock, self._connection, self._progress = store, clock, connection, progress
+        self._kept: Mapping[str, object] | None = None
 
     async def state(self) -> ConnectionState:
         """What is kept of the connection."""
-        return await self._store.connection(self._connection.name, self._connection.adapter.vendor)
+        state = await self._store.connection(self._connection.name, self._connection.adapter.vendor)
+        self._kept = state.memory
+        return state
 
     async def read(self, *, full: bool = False, first: bool = True, enough: Enough = never) -> Pulled:
         """Decide what may have been sent before, then pull as deep as it is time for. Raises VendorError.
@@ -57,12 +61,15 @@ class Turn:
         return pushed
 
     async def keep_memory(self) -> None:
-        """Store what the adapter has learned since it was last stored."""
-        state = await self.state()
+        """Store what the adapter has learned since it was last stored. Nobody else does: the connection is ours."""
         memory = dict(self._connection.adapter.memory)
+        if self._kept is not None and memory == dict(self._kept):
+            return
+        state = await self.state()
         if memory != dict(state.memory):
             async with self._store.transaction() as tx:
                 await tx.save(Batch(connection=replace(state, memory=memory)))
+        self._kept = memory
 
     async def keep_error(self, error: VendorError) -> None:
         """Remember why the connection stopped; refused credentials pause it until they are mended."""

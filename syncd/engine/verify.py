@@ -4,69 +4,50 @@ A record that differs in a listing is read once more while its connection is our
 writing at this moment does not count. What differs is told by the planner itself: it is asked what it would write if
 the base were what the vendor shows now.
 
-    differing  shows something else than it should, field by field
+    differing  shows something else than it should, field by field; its notes are one field (verify_notes.py)
     unknown    there, and linked with no lead
     missing    linked with a lead, and not in a listing that proved complete
     absent     a lead that should be there and has no record
     waiting    to be planned anyway: the next sync looks at it
+    unread     listed, and refused when it was asked for
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+import asyncio
+from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
+from typing import TypeVar
 
 from syncd.domain import filled
-from syncd.domain.errors import NotFoundError, SyncdError, UnreadableError
+from syncd.domain.errors import NotFoundError, RejectedError, SyncdError, UnreadableError, VendorError
 from syncd.domain.plan import plan_lead
 from syncd.engine.absent import settle_absent
 from syncd.engine.agents import learn_agents
 from syncd.engine.connection import Connection, Progress, silent
+from syncd.engine.drift import NOTES, Drift
 from syncd.engine.ingest import Ingest
+from syncd.engine.notes import LEADS_PER_PAGE, NoteIngest
 from syncd.engine.push import subject_of
+from syncd.engine.verify_notes import VerifyNotes
 from syncd.ports.clock import Clock
 from syncd.ports.store import LIVE, REVIEW, Batch, Link, Snapshot, Store
+from syncd.ports.urgency import Urgency, urgently
 from syncd.ports.vendor import Remote, Walked, mark
 from syncd.ports.walks import OpenWalk
 
 BATCH = 500
+HELD_AT_ONCE = 16
+"""Records looked at again before the connection is let go of: a daemon beside us waits for that long."""
+MISSING_ASKED_MAX = 100
+"""So many records that a listing did not show are asked for by themselves: they may be younger than the listing."""
 WALK_MAX = timedelta(days=3)
 """A comparison begun longer ago is begun anew."""
-EXAMPLES_MAX = 20
-COUNTS = ("compared", "unknown", "missing", "absent", "waiting", "repaired")
-
-
-@dataclass(slots=True)
-class Drift:
-    """What a comparison of one connection found.
-
-    found     the counts of `COUNTS`, and ``field NAME`` → records that show something else there
-    examples  (external id, lead, what differs), as many as a person reads
-    resumed   it went on with a comparison begun earlier
-    """
-
-    found: Counter[str] = field(default_factory=Counter)
-    examples: list[tuple[str, int | None, str]] = field(default_factory=list)
-    complete: bool = False
-    resumed: bool = False
-
-    @property
-    def fields(self) -> dict[str, int]:
-        """Field → records that show something else there than they should."""
-        return {name.removeprefix("field "): n for name, n in self.found.items() if name.startswith("field ")}
-
-    @property
-    def any(self) -> bool:
-        """Whether anything differs that nobody is about to write."""
-        return bool(self.fields or any(self.found[name] for name in ("unknown", "missing", "absent")))
-
-    def tell(self, external_id: str, lead: int | None, what: str) -> None:
-        """Keep it as an example, if there are not enough."""
-        if len(self.examples) < EXAMPLES_MAX:
-            self.examples.append((external_id, lead, what))
+REPAIRING = "repairing"
+"""Kept with an open walk: one that only looked is not gone on with by one that repairs, nor the other way round."""
+T = TypeVar("T")
 
 
 class Verify:
@@ -79,42 +60,60 @@ class Verify:
         self._store, self._clock, self._connection, self._progress = store, clock, connection, progress
         self._lock_wait_s = lock_wait_s
         self._key = f"verify {connection.name}"
+        self._notes = VerifyNotes(store, clock, connection)
         self._drift = Drift()
 
-    async def run(self, *, repair: bool = False) -> Drift:
+    async def run(self, *, repair: bool = False, notes: bool = True) -> Drift:
         """Compare everything. Raises VendorError; what was compared so far is kept, and gone on with next time.
 
         repair  what differs is merged like any other edit and planned again, what is unknown matched, what is missing
                 asked for; nothing is written to a vendor
+        notes   compare them too: a call for each record, unless records bring their notes along
         """
-        await learn_agents(self._store, self._clock, self._connection)
-        walk = await self._store.open_walk(self._key)
-        if walk is None or self._clock.now() - walk.began > WALK_MAX:
-            walk = OpenWalk(self._key, self._clock.now(), notes=repair)
-            await self._store.begin_walk(walk)
-        self._drift.found.update(walk.found)
-        self._drift.resumed = bool(walk.position)
-        seen = await self._list(walk, repair=repair)
-        if self._drift.complete:
-            await self._missing(seen, repair=repair)
-        await self._absent(repair=repair)
-        await self._store.end_walk(self._key)
+        async with self._store.exclusively(self._key, wait_s=self._lock_wait_s) as alone:
+            if not alone:
+                message = f"another verify is comparing {self._connection.name}"
+                raise SyncdError(message, hint="wait for it to finish, or stop it")
+            with urgently(Urgency.BACKFILL):
+                await learn_agents(self._store, self._clock, self._connection)
+                walk = await self._begun(repair=repair, notes=notes)
+                self._drift.found.update(walk.found)
+                self._drift.resumed = bool(walk.position)
+                seen = await self._list(walk, repair=repair)
+                if self._drift.complete:
+                    await self._missing(seen, repair=repair)
+                await self._absent(repair=repair)
+                await self._store.end_walk(self._key)
+        self._drift.noteless = notes and not self._notes.shown
         return self._drift
 
+    async def _begun(self, *, repair: bool, notes: bool) -> OpenWalk:
+        """The walk that was broken off, if it was of the same kind and is not too old; else a new one."""
+        walk = await self._store.open_walk(self._key)
+        asked = (notes, repair)
+        alike = walk is not None and (walk.notes, bool(walk.found.get(REPAIRING))) == asked
+        if walk is None or not alike or self._clock.now() - walk.began > WALK_MAX:
+            walk = OpenWalk(self._key, self._clock.now(), notes=notes, found={REPAIRING: int(repair)})
+            await self._store.begin_walk(walk)
+        return walk
+
     async def _list(self, walk: OpenWalk, *, repair: bool) -> set[int]:
-        """Every record the vendor lists; the marks of all."""
+        """Every record the vendor lists; the marks of all. One that is listed twice is compared once."""
         adapter, found = self._connection.adapter, self._drift.found
         seen = await self._store.seen_by_walk(self._key) if walk.position else set[int]()
         walked = Walked(walk.position, frozenset(seen)) if walk.position else None
         fresh: set[int] = set()
         async with aclosing(adapter.leads(None, full=True, walked=walked)) as pages:  # type: ignore[type-var]
             async for page in pages:
-                for start in range(0, len(page.rows), BATCH):
-                    await self._rows(page.rows[start : start + BATCH], repair=repair)
-                found["compared"] += len(page.rows)
-                self._progress("verify", self._connection.name, found["compared"], page.total)
+                marks = {row.external_id: mark(row.external_id) for row in page.rows}
+                known = {one for one, number in marks.items() if number in seen or number in fresh}
+                rows = [row for row in page.rows if row.external_id not in known]
+                for some in _some(rows, LEADS_PER_PAGE if walk.notes else BATCH):
+                    await self._rows(some, repair=repair, notes=walk.notes)
+                    found["compared"] += len(some)
+                    self._progress("verify", self._connection.name, found["compared"], page.total)
                 self._drift.complete = page.complete
-                fresh.update(mark(row.external_id) for row in page.rows)
+                fresh.update(marks.values())
                 if page.position:
                     walk = replace(walk, position=page.position, found=dict(found))
                     await self._store.step_walk(walk, fresh - seen)
@@ -122,22 +121,48 @@ class Verify:
                     fresh.clear()
         return seen | fresh
 
-    async def _rows(self, rows: Sequence[Remote], *, repair: bool) -> None:
-        """Some rows of a listing: those that seem to differ are read again, one by one, while nobody writes."""
+    async def _rows(self, rows: Sequence[Remote], *, repair: bool, notes: bool) -> None:
+        """Some rows of a listing: those that seem to differ are read again, some at a time, while nobody writes."""
         doubtful = await self._doubtful(rows)
-        if not doubtful:
-            return
+        noted = await self._noted(rows) if notes else []  # at once: adapters soon forget what rows said of notes
+        for some in _some(doubtful, HELD_AT_ONCE):
+            async with self._ours():
+                for remote in await asyncio.gather(*(self._asked(external_id) for external_id in some)):
+                    if remote is not None:
+                        await self._judge(remote, repair=repair, notes=notes)
+        for some in _some(noted, HELD_AT_ONCE):
+            async with self._ours():
+                await self._judge_notes(some, repair=repair)
+
+    async def _noted(self, rows: Sequence[Remote]) -> list[str]:
+        """External ids of rows whose notes seem to differ."""
+        found, compared, refused = self._drift.found, self._notes.compared, self._notes.refused
+        drifts = await self._notes.differing([row.external_id for row in rows])
+        found[NOTES] += self._notes.compared - compared
+        found["unread"] += self._notes.refused - refused
+        found["waiting"] += sum(not drift.any for drift in drifts.values())
+        return [record for record, drift in drifts.items() if drift.any]
+
+    @asynccontextmanager
+    async def _ours(self) -> AsyncGenerator[None]:
+        """While the connection is ours. Others wait for it, so these calls are not put off for theirs."""
         name = self._connection.name
         async with self._store.exclusively(name, wait_s=self._lock_wait_s) as ours:
             if not ours:
                 message = f"another syncd is working on {name}"
                 raise SyncdError(message, hint="wait for it to finish, or stop it")
-            for external_id in doubtful:
-                try:
-                    remote = await self._connection.adapter.lead(external_id)
-                except NotFoundError:
-                    continue  # gone meanwhile
-                await self._judge(remote, repair=repair)
+            with urgently(Urgency.PUSH):
+                yield
+
+    async def _asked(self, external_id: str) -> Remote | None:
+        """A record as it is now; None if it is gone meanwhile, or not ours to read."""
+        try:
+            return await self._connection.adapter.lead(external_id)
+        except NotFoundError:
+            return None
+        except RejectedError:
+            self._drift.found["unread"] += 1
+            return None
 
     async def _doubtful(self, rows: Sequence[Remote]) -> list[str]:
         """External ids of rows that show something else than they should, or that tell too little."""
@@ -155,7 +180,7 @@ class Verify:
                 doubtful.append(row.external_id)
         return doubtful
 
-    async def _judge(self, remote: Remote, *, repair: bool) -> None:
+    async def _judge(self, remote: Remote, *, repair: bool, notes: bool) -> None:
         """One record as it is now, while nobody else works on its connection."""
         name, found = self._connection.name, self._drift.found
         async with self._store.transaction() as tx:
@@ -179,7 +204,22 @@ class Verify:
         if repair:
             await Ingest(self._store, self._clock, self._connection).records([remote])
             await self._mark([link.node] if link is not None and link.node is not None else [])
+            if notes and (link is None or link.state != LIVE):
+                await NoteIngest(self._store, self._clock, self._connection).leads([remote.external_id])
             found["repaired"] += 1
+
+    async def _judge_notes(self, records: Sequence[str], *, repair: bool) -> None:
+        """The notes of some records as they are now, while nobody else works on their connection."""
+        found = self._drift.found
+        drifts = await self._notes.differing(records)
+        found["waiting"] += sum(not drift.any for drift in drifts.values())
+        drifts = {record: drift for record, drift in drifts.items() if drift.any}
+        found.update(f"field {NOTES}" for _ in drifts)
+        for record, drift in drifts.items():
+            self._drift.tell(record, drift.lead, drift.told)
+        if repair and drifts:
+            await self._notes.repair(drifts)
+            found["repaired"] += len(drifts)
 
     def _differing(self, remote: Remote, link: Link, shot: Snapshot) -> list[str]:
         """Fields in which a record shows something else than it should, as the planner sees it."""
@@ -199,15 +239,25 @@ class Verify:
     async def _missing(self, seen: Collection[int], *, repair: bool) -> None:
         """Linked records that a complete listing did not show."""
         found, unseen = self._drift.found, await self._store.unseen(self._connection.name)
+        missing: list[str] = []
         async for ids in self._store.live_ids(self._connection.name, "lead"):
-            for external_id in ids:
-                if mark(external_id) not in seen and external_id not in unseen:
-                    found["missing"] += 1
-                    self._drift.tell(external_id, None, "not in the vendor's list")
-        if repair and found["missing"]:
-            async with self._store.exclusively(self._connection.name, wait_s=self._lock_wait_s) as ours:
-                if ours:
-                    found["repaired"] += await settle_absent(self._store, self._clock, self._connection, set(seen))
+            missing += [one for one in ids if mark(one) not in seen and one not in unseen]
+        if len(missing) <= MISSING_ASKED_MAX:
+            missing = [one for one in missing if not await self._there(one)]
+        found["missing"] += len(missing)
+        for external_id in missing:
+            self._drift.tell(external_id, None, "not in the vendor's list")
+        if repair and missing:
+            async with self._ours():
+                found["repaired"] += await settle_absent(self._store, self._clock, self._connection, set(seen))
+
+    async def _there(self, external_id: str) -> bool:
+        """Whether a record that was not listed is there all the same: made after its page was."""
+        try:
+            await self._connection.adapter.lead(external_id)
+        except VendorError:
+            return False
+        return True
 
     async def _absent(self, *, repair: bool) -> None:
         """Leads that should have a record here and have none."""
@@ -241,3 +291,8 @@ class Verify:
             async with self._store.transaction() as tx:
                 await tx.leads(leads)
                 await tx.save(Batch(dirty=set(leads)))
+
+
+def _some(rows: Sequence[T], number: int) -> Iterator[Sequence[T]]:
+    """These, so many at a time."""
+    return (rows[start : start + number] for start in range(0, len(rows), number))

@@ -38,3 +38,15 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Wait; zero or less yields once."""
         await asyncio.sleep(max(0.0, seconds))
+
+
+async def sleep_or_change(clock: Clock, wait_s: float, changed: asyncio.Event) -> None:
+    """Wait so long, or until something changes, whichever is first."""
+    changed.clear()
+    waits = {asyncio.ensure_future(clock.sleep(wait_s)), asyncio.ensure_future(changed.wait())}
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waits:
+            task.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)

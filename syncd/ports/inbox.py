@@ -71,6 +71,23 @@ class InboxCounts:
     last_error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A delivery that was tried too often, or of which the vendor will never show what it hints at.
+
+    left   what of it could not be read;  error  why, without contents
+    attempts  how often it was tried; 0 where the first answer was a refusal
+    """
+
+    id: int
+    connection: str
+    received_at: datetime
+    failed_at: datetime
+    attempts: int
+    error: str
+    left: Sequence[Hint]
+
+
 class Arrivals(Protocol):
     """The receiver's side of the inbox."""
 
@@ -82,8 +99,8 @@ class Arrivals(Protocol):
 class Inbox(Protocol):
     """The engine's side of the inbox. Every call commits by itself."""
 
-    async def waiting(self, connection: str, *, after: int, now: datetime, limit: int) -> Sequence[Waiting]:
-        """Rows due at ``now`` with an id above ``after``, oldest first; fewer than ``limit`` where they are large."""
+    async def waiting(self, connection: str, *, now: datetime, limit: int) -> Sequence[Waiting]:
+        """Rows due at ``now``, oldest first; fewer than ``limit`` where they are large."""
         ...
 
     async def newest(self, connection: str) -> int:
@@ -104,4 +121,24 @@ class Inbox(Protocol):
 
     async def forget(self, before: datetime) -> int:
         """Delete rows settled before a moment. Returns how many."""
+        ...
+
+
+class FailedDeliveries(Protocol):
+    """The side of the inbox that is a person's: what was given up."""
+
+    async def failed(
+        self, *, ids: Collection[int] | None = None, connections: Collection[str] | None = None
+    ) -> Sequence[GivenUp]:
+        """Deliveries given up, oldest first; all of them, or only these."""
+        ...
+
+    async def again(
+        self, *, ids: Collection[int] | None = None, connections: Collection[str] | None = None
+    ) -> Mapping[str, int]:
+        """Have them wait as if they had just come; connection → how many did."""
+        ...
+
+    async def counts(self) -> Mapping[str, tuple[int, str]]:
+        """Connection → how many were given up, and why the last of them was."""
         ...

@@ -6,7 +6,7 @@ Nothing here runs a query per lead.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -286,6 +286,10 @@ class Tx(Protocol):
         """Leads by id, locked in id order."""
         ...
 
+    async def lock(self, ids: Collection[int]) -> None:
+        """Until this transaction ends, nobody else changes these leads or what belongs to them."""
+        ...
+
     async def leads_by_email(self, emails: Collection[str]) -> Mapping[str, frozenset[int]]:
         """Ids of leads that have this address among their emails."""
         ...
@@ -331,6 +335,10 @@ class Store(Walks, Mapped, Protocol):
 
     def transaction(self) -> AbstractAsyncContextManager[Tx]:
         """A short transaction; no vendor call may happen inside it."""
+        ...
+
+    def on_dirty(self, told: Callable[[Collection[int]], None]) -> None:
+        """From now on tell this one, and nobody else, of leads that have to be planned, as soon as it is committed."""
         ...
 
     async def connection(self, name: str, vendor: str) -> ConnectionState:

@@ -41,10 +41,11 @@ FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::bytea[])
 ON CONFLICT (connection, event)
 """
 _ONCE = f"{_UNIQUE} DO NOTHING RETURNING connection, event".encode()
-# The same words, said of a later change: the row waits again, as of now.
+# The same words, said of a later change: the row waits again as the newest. Its old id is no row's any more, so whoever
+# is reading what it said before settles nothing.
 _AGAIN = f"""{_UNIQUE} DO UPDATE
-SET received_at = EXCLUDED.received_at, headers = EXCLUDED.headers, state = 'waiting', attempts = 0, hints = NULL,
-    due_at = NULL, settled_at = NULL, error = ''
+SET id = DEFAULT, received_at = EXCLUDED.received_at, headers = EXCLUDED.headers, state = 'waiting', attempts = 0,
+    hints = NULL, due_at = NULL, settled_at = NULL, error = ''
 RETURNING connection, event""".encode()
 
 Raw = psycopg.AsyncConnection[tuple[Any, ...]]

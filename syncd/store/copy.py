@@ -1,8 +1,9 @@
-"""Bulk writes: binary COPY, straight into a table or into a temporary twin of it.
+"""Writing rows: binary COPY for many, straight into a table or into a temporary twin of it; one statement for a few.
 
 A twin (``in_NAME``) has the columns that are written, and no constraint. It lives as long as its connection and is
 emptied at every commit, so that a page costs no catalogue work; making it again is a no-op (and right behind
-a pooler that hands out other sessions).
+a pooler that hands out other sessions). A few rows do without it: an edit on its way to another CRM is one row, and
+each step of a COPY is a turn to the server.
 """
 
 from __future__ import annotations
@@ -12,7 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from psycopg import AsyncConnection
+from psycopg.types.json import Json, Jsonb
 
+FEW = 12
+"""So many rows are written by one statement, which the server keeps prepared for each number of them."""
+_JSON = {"json": Json, "jsonb": Jsonb}
 Row = Sequence[Any]
 Raw = AsyncConnection[tuple[Any, ...]]
 
@@ -46,18 +51,54 @@ def target(table: str, columns: str) -> Target:
     return Target(table, tuple(name for name, _ in pairs), tuple(kind for _, kind in pairs))
 
 
-async def copy(raw: Raw, into: Target, rows: Iterable[Row], *, twin: bool = False) -> None:
-    """COPY rows into a table, or into its (new or empty) twin."""
-    name = into.table
-    if twin:
-        name = into.twin
-        columns = f"SELECT {into.names} FROM {into.table} WITH NO DATA"  # noqa: S608 - names of our own
-        make = f"CREATE TEMP TABLE IF NOT EXISTS {name} ON COMMIT DELETE ROWS AS {columns}"
-        await raw.execute(make.encode())
-        # Twice in one transaction: what the first save left is not part of the second.
-        await raw.execute(f"DELETE FROM {name}".encode())  # noqa: S608 - a table of our own
+async def write(raw: Raw, into: Target, rows: Iterable[Row]) -> None:
+    """New rows of a table."""
+    rows = list(rows)
+    if len(rows) > FEW:
+        await _copy(raw, into, into.table, rows)
+    elif rows:
+        statement = f"INSERT INTO {into.table} ({into.names}) {_values(into, len(rows))}"
+        await raw.execute(statement.encode(), _parameters(into, rows))
+
+
+async def merge(raw: Raw, into: Target, rows: Iterable[Row], *statements: str) -> None:
+    """Run statements that read these rows from the table's twin."""
+    rows = list(rows)
+    if not rows:
+        return
+    if len(rows) <= FEW:
+        twin = f"WITH {into.twin} ({into.names}) AS ({_values(into, len(rows))})"
+        for statement in statements:
+            await raw.execute(f"{twin} {statement}".encode(), _parameters(into, rows))
+        return
+    columns = f"SELECT {into.names} FROM {into.table} WITH NO DATA"  # noqa: S608 - names of our own
+    make = f"CREATE TEMP TABLE IF NOT EXISTS {into.twin} ON COMMIT DELETE ROWS AS {columns}"
+    await raw.execute(make.encode())
+    # Twice in one transaction: what the first save left is not part of the second.
+    await raw.execute(f"DELETE FROM {into.twin}".encode())  # noqa: S608 - a table of our own
+    await _copy(raw, into, into.twin, rows)
+    for statement in statements:
+        await raw.execute(statement.encode())
+
+
+async def _copy(raw: Raw, into: Target, name: str, rows: Iterable[Row]) -> None:
     statement = f"COPY {name} ({into.names}) FROM STDIN (FORMAT BINARY)".encode()
     async with raw.cursor() as cursor, cursor.copy(statement) as stream:
         stream.set_types(into.types)
         for row in rows:
             await stream.write_row(row)
+
+
+def _values(into: Target, count: int) -> str:
+    """``VALUES`` for so many rows."""
+    row = ", ".join(f"%s::{kind}" for kind in into.types)
+    return f"VALUES {', '.join([f'({row})'] * count)}"
+
+
+def _parameters(into: Target, rows: Iterable[Row]) -> list[Any]:
+    wrap = [_JSON.get(kind) for kind in into.types]
+    return [
+        value if value is None or json is None else json(value)
+        for row in rows
+        for json, value in zip(wrap, row, strict=True)
+    ]

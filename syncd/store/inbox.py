@@ -30,14 +30,14 @@ class PostgresInbox:
     _WAITING = """
     SELECT id, received_at, headers, body, attempts, hints FROM (
         SELECT *, sum(octet_length(body)) OVER (ORDER BY id) - octet_length(body) AS before FROM inbox
-        WHERE connection = %s AND state = 'waiting' AND id > %s AND (due_at IS NULL OR due_at <= %s)
+        WHERE connection = %s AND state = 'waiting' AND (due_at IS NULL OR due_at <= %s)
         ORDER BY id LIMIT %s) due
     WHERE before < %s ORDER BY id
     """
 
-    async def waiting(self, connection: str, *, after: int, now: datetime, limit: int) -> Sequence[Waiting]:
-        """Rows due at ``now`` with an id above ``after``, oldest first; fewer than ``limit`` where they are large."""
-        found = await self._store.fetch(self._WAITING, connection, after, now, limit, BYTES_AT_ONCE)
+    async def waiting(self, connection: str, *, now: datetime, limit: int) -> Sequence[Waiting]:
+        """Rows due at ``now``, oldest first; fewer than ``limit`` where they are large."""
+        found = await self._store.fetch(self._WAITING, connection, now, limit, BYTES_AT_ONCE)
         return [_waiting(row) for row in found]
 
     _NEWEST = "SELECT coalesce(max(id), 0) FROM inbox WHERE connection = %s AND state = 'waiting'"
@@ -46,17 +46,16 @@ class PostgresInbox:
         """The highest id that waits now, 0 if nothing does."""
         return int((await self._store.fetch(self._NEWEST, connection))[0][0])
 
-    # A row that was said again meanwhile has another time and stays: its news may be younger than our reading.
+    # A row that was said again meanwhile has another id and stays: its news may be younger than our reading.
     _SETTLE = """
     UPDATE inbox SET state = %s, settled_at = %s, hints = NULL, due_at = NULL, error = ''
-    FROM unnest(%s::int8[], %s::timestamptz[]) AS taken (id, received_at)
-    WHERE inbox.id = taken.id AND inbox.received_at = taken.received_at
+    WHERE id = ANY(%s)
     """
 
     async def settle(self, taken: Collection[Waiting], state: str, at: datetime) -> None:
         """These rows are done or ignored, as far as nobody said them again meanwhile."""
         if taken:
-            await self._execute(self._SETTLE, state, at, [row.id for row in taken], [row.received_at for row in taken])
+            await self._execute(self._SETTLE, state, at, [row.id for row in taken])
 
     _AGAIN = """
     UPDATE inbox SET state = again.state, due_at = again.due_at, settled_at = again.settled_at,

@@ -1,18 +1,13 @@
-"""The store on PostgreSQL: connections, transactions, and what is read or written outside of a page.
-
-SQLAlchemy keeps the pool and the transactions; statements run on psycopg's own connection beneath it, for COPY
-and for prepared statements.
-"""
+"""The store on PostgreSQL: transactions, and what is read or written outside of a page."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import psycopg
-from psycopg.pq import TransactionStatus
 
 from syncd.domain.errors import DatabaseError
 from syncd.ports.clock import Clock, SystemClock
@@ -20,19 +15,13 @@ from syncd.ports.store import ConnectionState, HeldPlan, Intent, Snapshot
 from syncd.store import rows, snapshots
 from syncd.store.copy import Raw
 from syncd.store.database import Database, translated
-from syncd.store.jsonb import adapt_connection, clean
+from syncd.store.jsonb import clean
 from syncd.store.mapped import MappedRows
+from syncd.store.pool import Pool
 from syncd.store.tx import Transaction, fetch
 from syncd.store.walks import WalkRows
 
-if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncEngine
-
 POOL_SIZE = 5
-POOL_OVERFLOW = 10
-POOL_TIMEOUT_S = 30
-PREPARE_AFTER = 3
-"""Executions of a statement on one connection before it is kept prepared."""
 LIVE_IDS_BATCH = 5000
 
 
@@ -42,27 +31,37 @@ class PostgresStore(WalkRows, MappedRows):
     def __init__(self, database: Database, *, clock: Clock | None = None, pool_size: int = POOL_SIZE) -> None:
         """Nothing is connected yet. The database must be current (`schema.require_current`).
 
-        pool_size  connections kept; 0: none, each transaction makes its own and SQLAlchemy is never loaded
-                   (half a second), for commands that look something up and end
+        pool_size  sessions kept; 0: none, for commands that look something up and end
         """
         self.database = database
         self._clock = clock or SystemClock()
-        self._engine = _engine(database, pool_size) if pool_size else None
+        self._pool = Pool(database, pool_size)
+        self._dirtied: Callable[[Collection[int]], None] = lambda _leads: None
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Transaction]:
         """A short transaction; no vendor call may happen inside it."""
         async with self._raw() as raw:
-            yield Transaction(raw, self._clock, self.database.lock_key("serialize"))
+            tx = Transaction(raw, self._clock, self.database.lock_key("serialize"))
+            yield tx
+        if tx.dirtied:
+            self._dirtied(tx.dirtied)
 
-    _CONNECTION = """
+    def on_dirty(self, told: Callable[[Collection[int]], None]) -> None:
+        """From now on tell this one, and nobody else, of leads that have to be planned, as soon as it is committed."""
+        self._dirtied = told
+
+    _STATE = "name, vendor, memory, paused, last_pull, last_full, last_error, paused_with, last_walk"
+    _CONNECTION = f"SELECT {_STATE} FROM connection WHERE name = %s AND vendor = %s"  # noqa: S608 - our own names
+    _NEW_CONNECTION = f"""
     INSERT INTO connection (name, vendor) VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET vendor = EXCLUDED.vendor
-    RETURNING name, vendor, memory, paused, last_pull, last_full, last_error, paused_with, last_walk
-    """
+    RETURNING {_STATE}
+    """  # noqa: S608 - our own names
 
     async def connection(self, name: str, vendor: str) -> ConnectionState:
         """The state kept for a connection; made if it is new."""
-        return ConnectionState(*(await self.fetch(self._CONNECTION, name, vendor))[0])
+        found = await self.fetch(self._CONNECTION, name, vendor)
+        return ConnectionState(*(found or await self.fetch(self._NEW_CONNECTION, name, vendor))[0])
 
     async def cursor(self, connection: str, stream: str) -> str | None:
         """How far a stream has been read."""
@@ -266,42 +265,28 @@ class PostgresStore(WalkRows, MappedRows):
 
     async def aclose(self) -> None:
         """Close all database connections. The embedded server is the business of whoever opened the database."""
-        if self._engine is not None:
-            await self._engine.dispose()
+        await self._pool.aclose()
 
     @asynccontextmanager
-    async def _raw(self, *, snapshot: bool = False) -> AsyncGenerator[Raw]:
-        """The driver's own connection in a transaction; ``snapshot`` reads everything as of one moment."""
+    async def _raw(self, *, snapshot: bool = False, single: bool = False) -> AsyncGenerator[Raw]:
+        """The driver's own connection in a transaction.
+
+        snapshot  reads everything as of one moment
+        single    for one statement, which is a transaction by itself
+        """
         with translated():
-            async with self._session() as raw:
+            async with self._pool.session(single=single) as raw:
                 if snapshot:
                     await raw.execute(b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 yield raw
 
-    @asynccontextmanager
-    async def _session(self) -> AsyncGenerator[Raw]:
-        if self._engine is not None:
-            async with self._engine.begin() as connection:
-                raw = cast("Raw", (await connection.get_raw_connection()).driver_connection)
-                try:
-                    yield raw
-                except BaseException:
-                    if raw.pgconn.transaction_status == TransactionStatus.ACTIVE:
-                        await connection.invalidate()  # cut off in mid-command: no rollback can be sent on it
-                    raise
-            return
-        session = await psycopg.AsyncConnection.connect(self.database.libpq_url, **self.database.options)
-        async with session:
-            adapt_connection(session)
-            yield cast("Raw", session)
-
     async def fetch(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """All rows of one statement in a transaction of its own; what views.py is made of."""
-        async with self._raw() as raw:
+        """All rows of one statement, committed at once; what views.py is made of."""
+        async with self._raw(single=True) as raw:
             return await fetch(raw, query, *parameters)
 
     async def _execute(self, query: str, *parameters: Any) -> None:
-        async with self._raw() as raw:
+        async with self._raw(single=True) as raw:
             await raw.execute(query.encode(), parameters)
 
 
@@ -316,26 +301,3 @@ async def _locked(session: psycopg.AsyncConnection, key: int, wait_s: float) -> 
     except psycopg.errors.LockNotAvailable:
         return False
     return True
-
-
-def _engine(database: Database, pool_size: int) -> AsyncEngine:
-    from sqlalchemy import event
-    from sqlalchemy.ext.asyncio import create_async_engine
-
-    engine = create_async_engine(
-        database.sqlalchemy_url,
-        connect_args=database.options | {"prepare_threshold": PREPARE_AFTER},
-        pool_size=pool_size,
-        max_overflow=POOL_OVERFLOW,
-        pool_timeout=POOL_TIMEOUT_S,
-        # A server that was restarted meanwhile is noticed before a page is lost on it.
-        pool_pre_ping=True,
-        hide_parameters=True,
-        use_native_hstore=False,
-    )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def adapt(session: Any, _record: object) -> None:
-        adapt_connection(session.driver_connection)
-
-    return engine

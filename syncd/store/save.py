@@ -12,7 +12,7 @@ from datetime import datetime
 from syncd.domain.normalize import fold
 from syncd.ports.store import Batch, Change, Lead, Link
 from syncd.store import rows
-from syncd.store.copy import Raw, Row, copy
+from syncd.store.copy import Raw, Row, merge, write
 from syncd.store.jsonb import clean
 
 
@@ -62,12 +62,10 @@ async def _agents(raw: Raw, batch: Batch) -> None:
 
 
 async def _new_leads(raw: Raw, leads: list[Lead], now: datetime) -> None:
-    await copy(raw, rows.LEAD, (rows.lead_row(lead, now, dirty=lead.dirty) for lead in leads))
-    await copy(raw, rows.LEAD_EMAIL, ((email, lead.id) for lead in leads for email in rows.emails_of(lead)))
-    await copy(raw, rows.LEAD_PHONE, ((number, lead.id) for lead in leads for number in rows.phones_of(lead)))
-    assigned = [(lead.id, role, agent) for lead in leads for role, agent in rows.roles_of(lead)]
-    if assigned:
-        await copy(raw, rows.ASSIGNMENT, assigned)
+    await write(raw, rows.LEAD, (rows.lead_row(lead, now, dirty=lead.dirty) for lead in leads))
+    await write(raw, rows.LEAD_EMAIL, ((email, lead.id) for lead in leads for email in rows.emails_of(lead)))
+    await write(raw, rows.LEAD_PHONE, ((number, lead.id) for lead in leads for number in rows.phones_of(lead)))
+    await write(raw, rows.ASSIGNMENT, ((lead.id, role, agent) for lead in leads for role, agent in rows.roles_of(lead)))
     await _labels(raw, leads)
 
 
@@ -106,8 +104,7 @@ ON CONFLICT (lead, role) DO UPDATE SET agent = EXCLUDED.agent WHERE assignment.a
 
 async def _changed_leads(raw: Raw, leads: list[Lead], now: datetime) -> None:
     ids = [lead.id for lead in leads]
-    await copy(raw, rows.LEAD, (rows.lead_row(lead, now, dirty=True) for lead in leads), twin=True)
-    await raw.execute(_UPDATE_LEADS.encode())
+    await merge(raw, rows.LEAD, (rows.lead_row(lead, now, dirty=True) for lead in leads), _UPDATE_LEADS)
     emails = _columns(((email, lead.id) for lead in leads for email in rows.emails_of(lead)), 2)
     await raw.execute(_DROP_EMAILS, [ids, *emails])
     await raw.execute(_ADD_EMAILS, emails)
@@ -171,8 +168,7 @@ ON CONFLICT (id) DO UPDATE SET {rows.NOTE.sets("id")}
 
 async def _notes(raw: Raw, batch: Batch) -> None:
     notes = {note.id: note for note in batch.notes}
-    await copy(raw, rows.NOTE, map(rows.note_row, notes.values()), twin=True)
-    await raw.execute(_UPSERT_NOTES.encode())
+    await merge(raw, rows.NOTE, map(rows.note_row, notes.values()), _UPSERT_NOTES)
 
 
 # Links that leave a node make room first: uniqueness per live node is checked row by row.
@@ -190,9 +186,7 @@ ON CONFLICT (connection, kind, external_id) DO UPDATE SET {rows.LINK.sets("conne
 async def _links(raw: Raw, links: Iterable[Link]) -> None:
     # In the order of the key, so that two pages cannot wait for each other.
     ordered = sorted(map(rows.link_row, links), key=lambda row: tuple(row[:3]))
-    await copy(raw, rows.LINK, ordered, twin=True)
-    await raw.execute(_LEAVE_NODES)
-    await raw.execute(_UPSERT_LINKS.encode())
+    await merge(raw, rows.LINK, ordered, _LEAVE_NODES, _UPSERT_LINKS)
 
 
 _DIGESTS = """
@@ -211,7 +205,7 @@ async def _digests(raw: Raw, batch: Batch) -> None:
 
 
 async def _changes(raw: Raw, changes: Iterable[Change], run: int | None) -> None:
-    await copy(raw, rows.CHANGE, (_change_row(change, run) for change in changes))
+    await write(raw, rows.CHANGE, (_change_row(change, run) for change in changes))
 
 
 def _change_row(change: Change, run: int | None) -> Row:
@@ -241,10 +235,8 @@ async def _conflicts(raw: Raw, batch: Batch) -> None:
     open_ones = {(c.lead, c.field, c.connection): c for c in batch.conflicts if c.state == "open" and not c.id}
     others = [c for c in batch.conflicts if c.state != "open" or c.id]
     conflicts = [*open_ones.values(), *others]
-    await copy(raw, rows.CONFLICT, map(rows.conflict_row, conflicts), twin=True)
-    await raw.execute(_KNOWN_CONFLICTS)
-    await raw.execute(_PAST_CONFLICTS.encode())
-    await raw.execute(_OPEN_CONFLICTS.encode())
+    conflict_rows = map(rows.conflict_row, conflicts)
+    await merge(raw, rows.CONFLICT, conflict_rows, _KNOWN_CONFLICTS, _PAST_CONFLICTS, _OPEN_CONFLICTS)
 
 
 _UNQUARANTINE = """
@@ -265,8 +257,7 @@ async def _quarantine(raw: Raw, batch: Batch) -> None:
         await raw.execute(_UNQUARANTINE, _columns(keys, 3))
     if batch.quarantine:
         bad = {row[:3]: row for row in map(rows.quarantine_row, batch.quarantine)}
-        await copy(raw, rows.QUARANTINE, bad.values(), twin=True)
-        await raw.execute(_UPSERT_QUARANTINE.encode())
+        await merge(raw, rows.QUARANTINE, bad.values(), _UPSERT_QUARANTINE)
 
 
 # ── the small ones ──────────────────────────────────────────────────────────────────────────────────────────────────

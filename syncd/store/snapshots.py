@@ -10,13 +10,17 @@ from syncd.domain.lead import ADDRESS
 from syncd.ports.store import Lead, Link, Note, Snapshot
 from syncd.store import rows
 from syncd.store.copy import Raw
-from syncd.store.tx import fetch
+from syncd.store.tx import fetch, fetch_all
 
 # The work list, by its partial index: as long as what there is to plan.
 _DIRTY = f"{rows.LEADS} WHERE l.dirty AND l.id > %s ORDER BY l.id LIMIT %s"
 _THESE = f"{rows.LEADS} WHERE l.id = ANY(%s) ORDER BY l.id"
-_LINKS = f"{rows.LIGHT_LINKS} WHERE kind = %s AND node = ANY(%s) ORDER BY connection, part, external_id"
+_LINKS = f"{rows.LIGHT_LINKS} WHERE kind = 'lead' AND node = ANY(%s) ORDER BY connection, part, external_id"
 _NOTES = f"{rows.NOTES} WHERE lead = ANY(%s) ORDER BY id"
+_NOTE_LINKS = f"""
+{rows.LIGHT_LINKS} WHERE kind = 'note' AND node IN (SELECT id FROM note WHERE lead = ANY(%s))
+ORDER BY connection, part, external_id
+"""  # noqa: S608 - column names of our own
 _PARKED = "SELECT lead, field FROM conflict WHERE state = 'open' AND lead = ANY(%s)"
 _WAITING = """
 SELECT lead, connection, kind, coalesce(note, 0), part FROM operation
@@ -49,31 +53,30 @@ async def these_leads(raw: Raw, ids: Sequence[int]) -> list[Lead]:
 async def around(raw: Raw, leads: Sequence[Lead]) -> list[Snapshot]:
     """The snapshots of these leads. The transaction must be one that sees a single moment."""
     ids = [lead.id for lead in leads]
+    queries = (_LINKS, _NOTES, _NOTE_LINKS, _PARKED, _WAITING, _REFUSED, _IN_REVIEW)
+    told = iter(await fetch_all(raw, *((query, [ids]) for query in queries)))
     links: defaultdict[int, list[Link]] = defaultdict(list)
-    for row in await fetch(raw, _LINKS, "lead", ids):
+    for row in next(told):
         links[row[3]].append(rows.link_of(row))
     notes: defaultdict[int, list[Note]] = defaultdict(list)
     owner: dict[int, int] = {}
-    for row in await fetch(raw, _NOTES, ids):
+    for row in next(told):
         note = rows.note_of(row)
         notes[note.lead].append(note)
         owner[note.id] = note.lead
     note_links: defaultdict[int, list[Link]] = defaultdict(list)
-    for row in await fetch(raw, _LINKS, "note", list(owner)) if owner else ():
+    for row in next(told):
         note_links[owner[row[3]]].append(rows.link_of(row))
     # A conflict over an address parks each of its components.
     parked = _grouped(
-        (lead, name)
-        for lead, field in await fetch(raw, _PARKED, ids)
-        for name in ((field, *ADDRESS) if field == "address" else (field,))
+        (lead, name) for lead, field in next(told) for name in ((field, *ADDRESS) if field == "address" else (field,))
     )
-    waiting = _grouped((lead, tuple(what)) for lead, *what in await fetch(raw, _WAITING, ids))
+    waiting = _grouped((lead, tuple(what)) for lead, *what in next(told))
     refused: defaultdict[int, dict[tuple[str, str, int, int], tuple[str, str]]] = defaultdict(dict)
-    for lead, connection, kind, note_id, part, digest, reason in await fetch(raw, _REFUSED, ids):
+    for lead, connection, kind, note_id, part, digest, reason in next(told):
         refused[lead][connection, kind, note_id, part] = digest, reason
     wanted = set(ids)
-    reviews = await fetch(raw, _IN_REVIEW, ids)
-    in_review = _grouped((lead, connection) for connection, named in reviews for lead in named if lead in wanted)
+    in_review = _grouped((lead, connection) for connection, named in next(told) for lead in named if lead in wanted)
     return [
         Snapshot(
             lead=lead,

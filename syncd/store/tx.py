@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
 from syncd.ports.clock import Clock
@@ -23,6 +24,7 @@ class Transaction:
         self.raw = raw
         self._clock = clock
         self._serialize_key = serialize_key
+        self.dirtied: set[int] = set()
 
     # The no-change gate: index probes only. Tombstones are missing, so that a record that is back is read again;
     # quarantined ones are missing, so that they are tried again.
@@ -62,9 +64,13 @@ class Transaction:
         if not ids:
             return {}
         if lock:
-            await self.raw.execute(self._LOCK_LEADS, [list(ids)])
+            await self.lock(ids)
         found = await fetch(self.raw, f"{rows.LEADS} WHERE l.id = ANY(%s) ORDER BY l.id", list(ids))
         return {row[0]: rows.lead_of(row) for row in found}
+
+    async def lock(self, ids: Collection[int]) -> None:
+        """Until this transaction ends, nobody else changes these leads or what belongs to them."""
+        await self.raw.execute(self._LOCK_LEADS, [list(ids)])
 
     _BY_EMAIL = "SELECT email, lead FROM lead_email WHERE email = ANY(%s)"
 
@@ -122,6 +128,8 @@ class Transaction:
     async def save(self, batch: Batch, *, run: int | None = None) -> None:
         """Write everything in the batch."""
         await save(self.raw, batch, self._clock.now(), run)
+        self.dirtied |= batch.dirty
+        self.dirtied.update(lead.id for lead in (*batch.leads, *batch.new_leads))
 
 
 async def fetch(raw: Raw, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
@@ -129,6 +137,17 @@ async def fetch(raw: Raw, query: str, *parameters: Any) -> list[tuple[Any, ...]]
     async with raw.cursor(binary=True) as cursor:
         await cursor.execute(query.encode(), parameters or None)
         return await cursor.fetchall()
+
+
+async def fetch_all(raw: Raw, *queries: tuple[str, Sequence[Any]]) -> list[list[tuple[Any, ...]]]:
+    """The rows of several queries with their parameters, asked in one turn to the server."""
+    async with AsyncExitStack() as stack:
+        async with raw.pipeline():
+            cursors = []
+            for query, parameters in queries:
+                cursor = await stack.enter_async_context(raw.cursor(binary=True))
+                cursors.append(await cursor.execute(query.encode(), parameters))
+        return [await cursor.fetchall() for cursor in cursors]
 
 
 def _texts(values: Collection[str]) -> list[str]:

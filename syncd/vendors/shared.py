@@ -17,11 +17,11 @@ from secrets import token_hex
 
 from syncd.domain.errors import DatabaseError
 from syncd.domain.quota import LEASE, MARGIN_S, NEVER, RateLike, Visit, spared
-from syncd.ports.clock import Clock
+from syncd.ports.clock import Clock, sleep_or_change
 from syncd.ports.quota import Quota, View
 from syncd.vendors.breaker import OpenCircuitError
 from syncd.vendors.sight import Sight
-from syncd.vendors.window import Limits, Wish, sleep_or_change, used_up
+from syncd.vendors.window import Limits, Wish, used_up
 
 BLOCK_PART = 32
 BLOCK_MAX = 64

@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 
 from syncd.domain.errors import RateLimitedError
 from syncd.domain.quota import MARGIN_S, RateLike, spared
-from syncd.ports.clock import Clock
+from syncd.ports.clock import Clock, sleep_or_change
 
 
 class Rate(NamedTuple):
@@ -222,18 +222,6 @@ class OwnSlot:
 def used_up(call: str, wait_s: float) -> RateLimitedError:
     """The error of a call that would have to wait for too long."""
     return RateLimitedError(f"{call}: the vendor's limit is used up for {wait_s:.0f} s", retry_after_s=wait_s)
-
-
-async def sleep_or_change(clock: Clock, wait_s: float, changed: asyncio.Event) -> None:
-    """Wait so long, or until something changes, whichever is first."""
-    changed.clear()
-    waits = {asyncio.ensure_future(clock.sleep(wait_s)), asyncio.ensure_future(changed.wait())}
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in waits:
-            task.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
 
 
 __all__ = ["Limits", "OwnSlot", "OwnWindow", "Rate", "RateLike", "ReadLimits", "Slot", "Window", "Wish"]

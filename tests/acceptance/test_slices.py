@@ -50,10 +50,10 @@ async def rounds(world: World, *, enough: Callable[[], bool] = never) -> list[Do
         for _ in range(60):
             before = len(done)
             for name in ("cinc", "chime"):
-                for kind in ("pull", "push"):
+                for kind in ("pull", "live"):
                     slices = (one, other)[len(done) // 3 % 2]
                     done.append(await getattr(slices, kind)(name, enough))
-            if not any(one.more or one.moved or one.wrote for one in done[before:]):
+            if not any(one.more or one.undone or one.wrote for one in done[before:]):
                 return done
     raise AssertionError(done[-4:])
 
@@ -134,11 +134,11 @@ async def test_a_vendor_that_fails_stops_only_its_own_slices(world: World):
     for lead in world.cinc.ids():
         world.cinc.edit(lead, "city", "London")
     async with process(world) as slices:
-        assert (await slices.pull("cinc", never)).moved
-        failed = await slices.push("chime", never)
+        assert (await slices.pull("cinc", never)).undone
+        failed = await slices.live("chime", never)
         assert failed.error
-        assert (failed.moved, failed.more, failed.wrote) == (False, False, False)
-        assert not (await slices.push("cinc", never)).error
+        assert (failed.undone, failed.more, failed.wrote) == (False, False, False)
+        assert not (await slices.live("cinc", never)).error
     world.chime.fault = None
     await world.clock.sleep(600)
     await rounds(world)

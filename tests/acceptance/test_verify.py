@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 
 from syncd.engine import resync
-from syncd.engine.verify import Drift, Verify
+from syncd.engine.drift import Drift
+from syncd.engine.verify import Verify
 from tests.acceptance.world import World, ada
 
 
-async def verified(world: World, name: str = "chime", *, repair: bool = False) -> Drift:
+async def verified(world: World, name: str = "chime", *, repair: bool = False, notes: bool = True) -> Drift:
     """One `syncd verify --connection NAME`, by a process of its own."""
     async with world.open() as syncd:
         (one,) = (connection for connection in syncd.connections if connection.name == name)
-        return await Verify(syncd.store, world.clock, one, lock_wait_s=0).run(repair=repair)
+        return await Verify(syncd.store, world.clock, one, lock_wait_s=0).run(repair=repair, notes=notes)
 
 
 async def rewritten(world: World, statement: str, *parameters: Any) -> None:
@@ -34,13 +35,19 @@ async def people(world: World, number: int = 6) -> list[str]:
 
 
 async def test_where_all_is_in_step_nothing_differs(world: World):
-    """Every record was compared, by a listing alone, and none shows something else than it should."""
+    """Every record was compared, by a listing alone, its notes by a call each, and nothing is otherwise than it should
+    be; whoever leaves the notes out saves those calls.
+    """
     await people(world)
     world.forget()
+    drift = await verified(world, notes=False)
+    assert (drift.any, drift.complete, drift.found["compared"], drift.found["notes"]) == (False, True, 6, 0)
+    listings = world.chime.reads
+    assert listings < 6
     drift = await verified(world)
-    assert (drift.any, drift.complete, drift.found["compared"]) == (False, True, 6)
+    assert (drift.any, drift.complete, drift.found["compared"], drift.found["notes"]) == (False, True, 6, 6)
+    assert world.chime.reads == 2 * listings + 6
     assert world.writes == 0
-    assert world.chime.reads < 6
 
 
 async def test_an_edit_nobody_has_read_is_drift_and_is_repaired_as_an_edit(world: World):
@@ -98,11 +105,11 @@ async def test_a_comparison_goes_on_where_it_was_broken_off(world: World, monkey
     pages: list[int] = []
     original = Verify._rows
 
-    async def broken(self: Verify, rows: Any, *, repair: bool) -> None:
+    async def broken(self: Verify, rows: Any, **asked: bool) -> None:
         pages.append(len(rows))
         if len(pages) == 3:
             raise RuntimeError
-        await original(self, rows, repair=repair)
+        await original(self, rows, **asked)
 
     monkeypatch.setattr(Verify, "_rows", broken)
     with pytest.raises(RuntimeError):

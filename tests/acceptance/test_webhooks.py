@@ -13,6 +13,7 @@ from syncd.domain.errors import AuthError, TransientError
 from syncd.sandbox.base import Ask
 from syncd.sandbox.faults import Fault
 from syncd.store.database import Database
+from syncd.store.deliveries import Deliveries
 from tests.acceptance.service import Service, serving
 from tests.acceptance.world import World, ada, standing
 
@@ -239,6 +240,36 @@ async def test_one_record_that_cannot_be_read_keeps_nobody_waiting(plain: Servic
     assert (counts.waiting, counts.failed, counts.last_error) == (0, 1, row[2])
 
 
+async def test_what_was_given_up_is_read_when_a_person_says_so(plain: Service):
+    """A delivery that failed for good waits again with all its attempts, is read like any other, and is done; one that
+    was not chosen stays failed.
+    """
+    world = plain.world
+    leads = [world.cinc.add_person(**ada(email=f"ada{n}@example.com")) for n in range(2)]
+    await plain.arrived()
+    await plain.take("cinc")
+    await plain.syncd.store.fetch("DELETE FROM inbox RETURNING id")
+    world.cinc.fault = _failing(422, "")
+    for lead in leads:
+        world.cinc.edit(lead, "city", "London")
+    await plain.arrived()
+    assert (await plain.take("cinc")).failed >= 2
+    world.cinc.fault = None
+    assert (await plain.take("cinc")).done == 0, "nobody tries it by himself"
+    deliveries = Deliveries(plain.syncd.store)
+    found = await deliveries.failed(connections=["cinc"])
+    assert {(hint.kind, hint.external_id) for one in found for hint in one.left} == {("lead", lead) for lead in leads}
+    assert {(one.attempts, one.error.startswith("GET /site/leads/{id}: 422")) for one in found} == {(1, True)}
+    assert await deliveries.counts() == {"cinc": (len(found), found[-1].error)}
+    chosen = [one.id for one in found if one.left[0].external_id == leads[1]]
+    assert await deliveries.again(ids=chosen) == {"cinc": len(chosen)}
+    assert await deliveries.again(ids=chosen) == {}, "what waits is left alone"
+    assert (await plain.take("cinc")).done == len(chosen)
+    assert await plain.field("ada1@example.com", "city") == "London"
+    assert await plain.field("ada0@example.com", "city") is None
+    assert {state for state, *_ in await plain.states("cinc")} == {"done", "failed"}
+
+
 async def test_a_vendor_that_is_down_blames_no_delivery(plain: Service):
     """Everything fails: the slice ends, says why, and the rows wait as they were; later all of them are taken in."""
     world = plain.world
@@ -272,7 +303,7 @@ async def test_refused_credentials_end_the_slice(plain: Service):
 
 
 async def test_the_time_limit_leaves_the_rest_waiting(plain: Service):
-    """A slice without time takes nothing new; the next ones go on where it stopped, and read nothing twice."""
+    """A slice without time makes one reading; the next ones go on where it stopped, and read nothing twice."""
     world = plain.world
     rows = [world.chime.add_person(**ada(email=f"ada{n}@example.com")) for n in range(70)]
     await plain.arrived()
@@ -280,8 +311,9 @@ async def test_the_time_limit_leaves_the_rest_waiting(plain: Service):
     await plain.syncd.store.fetch("DELETE FROM inbox RETURNING id")
     body = {"listId": 2, "updatedLead": [{"leadId": int(row), "updateTime": 1} for row in rows]}
     await plain.hint("chime", "many", body)
-    assert (await plain.take("chime", limit_s=-1)).more
     world.forget()
+    assert (await plain.take("chime", limit_s=-1)).more
+    assert world.reads == 1
     slices, busy = 0, True
     world.watch(world.chime, lambda _ask, _moment: setattr(world.clock, "skipped_s", world.clock.skipped_s + 1))
     while busy:

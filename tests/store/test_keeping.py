@@ -163,4 +163,6 @@ async def test_a_restarted_server_costs_no_page(store: PostgresStore, database: 
         # Of this database only: other workers' tests share the server.
         others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         admin.execute(f"SELECT pg_terminate_backend(pid) {others}".encode())
+        while admin.execute(f"SELECT count(*) {others}".encode()).fetchone() != (0,):
+            pass
     assert (await store.counts())["dirty"] == 0

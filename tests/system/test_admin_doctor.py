@@ -65,8 +65,8 @@ def test_all_is_well(healthy: Town):
     assert done.code == 0
     found = {(row["check"], row["connection"]) for row in done.json["findings"]}
     assert {row[0] for row in found} == {
-        "config", "secrets", "database", "login", "rights", "clock", "daemon", "webhooks", "readings", "creates",
-        "notes", "words", "agents", "quarantine", "plans", "conflicts", "reviews",
+        "config", "secrets", "database", "login", "rights", "clock", "daemon", "webhooks", "deliveries", "readings",
+        "creates", "notes", "words", "agents", "quarantine", "plans", "conflicts", "reviews",
     }  # fmt: skip
     for check in ("login", "rights", "clock", "readings"):
         assert {(check, "cinc"), (check, "chime")} <= found

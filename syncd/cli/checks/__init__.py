@@ -6,7 +6,7 @@
     pace.py      when everything was read last, what is awaited
     meanings.py  words without translation, agents without a counterpart
     people.py    what waits for a person's decision
-    service.py   whether a daemon works, whether vendors call us
+    service.py   whether a daemon works, whether vendors call us, deliveries that were given up
 
 To add a check, write an async function (Place) → findings and name it in `CHECKS`; it is called once, in this order.
 Each check finds something: that all is well, if nothing else.
@@ -19,7 +19,7 @@ from syncd.cli.checks.finding import Check, Finding, Place
 from syncd.cli.checks.meanings import agents, words
 from syncd.cli.checks.pace import creates, notes, readings
 from syncd.cli.checks.people import conflicts, plans, quarantine, reviews
-from syncd.cli.checks.service import daemon, webhooks
+from syncd.cli.checks.service import daemon, deliveries, webhooks
 from syncd.cli.checks.vendors import logins
 
 CHECKS: tuple[Check, ...] = (
@@ -27,6 +27,7 @@ CHECKS: tuple[Check, ...] = (
     logins,
     daemon,
     webhooks,
+    deliveries,
     readings,
     creates,
     notes,

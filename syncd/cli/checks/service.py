@@ -1,10 +1,11 @@
-"""Does a daemon work on this database, and do vendors call it?"""
+"""Does a daemon work on this database, do vendors call it, and was what they said taken in?"""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from syncd.cli import render
 from syncd.cli.checks.finding import Finding, Place
 from syncd.domain.errors import VendorError
 
@@ -32,6 +33,23 @@ async def webhooks(place: Place) -> list[Finding]:
         names = ", ".join(connection.name for connection in able)
         return [Finding("webhooks", "ok", f"{names}: not used; set web.public_url and run `syncd webhooks register`")]
     return list(await asyncio.gather(*(_registered(place, connection, str(url)) for connection in able)))
+
+
+async def deliveries(place: Place) -> list[Finding]:
+    """Webhook deliveries that were given up. Polling finds what they told all the same, only later."""
+    from syncd.store.deliveries import Deliveries
+
+    return [
+        Finding(
+            "deliveries",
+            "warning",
+            f"{render.count(count, 'delivery was', 'deliveries were')} given up, the last one for: {error}",
+            f"`syncd webhooks failed --connection {name}`; then `syncd webhooks retry --connection {name}`",
+            name,
+        )
+        for name, (count, error) in (await Deliveries(place.syncd.store).counts()).items()
+        if place.wants(name)
+    ] or [Finding("deliveries", "ok", "none was given up")]
 
 
 async def _registered(place: Place, connection: Connection, url: str) -> Finding:
