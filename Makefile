@@ -11,6 +11,9 @@ READY   := .venv/.ready
 TOOLS   := .tools/.uv-$(UV_PIN)
 UV      := UV_PYTHON_DOWNLOADS=never .tools/bin/uv
 
+# Whoever switches compiled files off pays for it at every start of a process, and the tests start hundreds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types imports format simulate soak bench example audit lock clean
 
@@ -23,7 +26,7 @@ demo: $(READY) ## See it work: five simulated CRMs kept the same, on a database 
 	@$(BIN)/syncd demo $(ARGS)
 
 test: $(READY) ## Run all tests (ARGS="-k name" for some of them).
-	$(BIN)/pytest -n $(JOBS) $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: lint types imports ## Lint, types, import contracts.
 
@@ -61,9 +64,11 @@ lock: $(TOOLS) ## Bring uv.lock up to date with pyproject.toml.
 
 clean: ## Remove what was made here, virtual environments included.
 	rm -rf .venv .tools dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find syncd migrations tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml uv.lock | $(TOOLS)
-	@$(UV) sync --frozen --quiet --python $(PYTHON)
+	@$(UV) sync --frozen --compile-bytecode --quiet --python $(PYTHON)
+	@$(BIN)/python -m compileall -q syncd migrations
 	@touch $@
 
 $(TOOLS):

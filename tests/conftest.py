@@ -16,7 +16,23 @@ settings.register_profile("syncd", deadline=None, suppress_health_check=[HealthC
 settings.register_profile("thorough", settings.get_profile("syncd"), max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "syncd"))
 
+LONGEST = ("simulation", "system", "acceptance")
 _OURS = ("SYNCD_", "XDG_", "CREDENTIALS_DIRECTORY", "INVOCATION_ID", "JOURNAL_STREAM")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests take longest, they come first: else one worker is busy with them long after the others are done.
+
+    Among each other they stay in the order of chance they come in.
+    """
+
+    def place(item: pytest.Item) -> int:
+        if item.get_closest_marker("slow"):
+            return -1
+        folder = item.path.parent.name
+        return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(autouse=True)

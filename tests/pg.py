@@ -29,6 +29,8 @@ from syncd.store.postgres import PostgresStore
 PREFIX = "syncd-pg-"
 TEMPLATE = "syncd_template"
 SPEED = {**THROWAWAY, "max_connections": "200", "autovacuum": "off"}
+USED = pytest.StashKey[dict[str, list[str]]]()
+"""By server: the databases no test needs any more."""
 
 
 @pytest.fixture(scope="session")
@@ -57,15 +59,15 @@ def pg_template(pg_url: str) -> str:
 
 
 @pytest.fixture
-def database(pg_url: str, pg_template: str) -> Iterator[Database]:
+def database(request: pytest.FixtureRequest, pg_url: str, pg_template: str) -> Iterator[Database]:
     """A database of its own for this test, with every table."""
-    yield from _fresh(pg_url, f"TEMPLATE {pg_template} STRATEGY FILE_COPY")
+    yield from _fresh(request, pg_url, f"TEMPLATE {pg_template} STRATEGY FILE_COPY")
 
 
 @pytest.fixture
-def empty_database(pg_url: str) -> Iterator[Database]:
+def empty_database(request: pytest.FixtureRequest, pg_url: str) -> Iterator[Database]:
     """A database of its own for this test, with nothing in it."""
-    yield from _fresh(pg_url, "")
+    yield from _fresh(request, pg_url, "")
 
 
 @pytest.fixture
@@ -76,14 +78,19 @@ async def store(database: Database) -> AsyncIterator[PostgresStore]:
     await opened.aclose()
 
 
-def _fresh(url: str, how: str) -> Iterator[Database]:
+def _fresh(request: pytest.FixtureRequest, url: str, how: str) -> Iterator[Database]:
+    """A new database. It is dropped when the next one is made: right after a test its connections are still ending,
+    for which PostgreSQL would wait a tenth of a second.
+    """
+    used = request.config.stash.setdefault(USED, {}).setdefault(url, [])
     name = f"t_{uuid.uuid4().hex[:16]}"
     with psycopg.connect(url, autocommit=True) as admin:
+        while used:
+            # FORCE: a test of crashes may leave connections open.
+            admin.execute(f"DROP DATABASE {used.pop()} WITH (FORCE)".encode())
         admin.execute(f"CREATE DATABASE {name} {how}".encode())
     yield Database(_named(url, name))
-    with psycopg.connect(url, autocommit=True) as admin:
-        # FORCE: a test of crashes may leave connections open.
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    used.append(name)
 
 
 def _named(url: str, name: str) -> str:

@@ -48,7 +48,7 @@ class Queue:
         """``sessions_max``: database sessions of this process for the queue alone."""
         logging.getLogger("procrastinate").setLevel(logging.ERROR)  # slices tell themselves how they ended
         connector = PsycopgConnector(
-            conninfo=database.libpq_url, kwargs=database.options, min_size=1, max_size=sessions_max
+            conninfo=database.libpq_url, kwargs=database.brisk_options, min_size=1, max_size=sessions_max
         )
         self._app = App(connector=connector)
         # Announcements go to a whole database: by its name each schema hears its own.

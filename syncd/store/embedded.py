@@ -34,7 +34,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,6 +50,8 @@ SOCKET_PATH_BYTES_MAX = 103
 SOCKET_NAME = ".s.PGSQL.5432"
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 30
+POLL_S = 0.005
+"""How often we look whether the server has come up or gone. pg_ctl itself looks every 0.1 s, and both take less."""
 USE_YOUR_OWN = "or set [database].url to a PostgreSQL server of your own"
 
 SETTINGS: Mapping[str, str] = {
@@ -257,6 +259,10 @@ class Embedded:
         self._socket_dir = directory
         return True
 
+    def _gone(self) -> bool:
+        """Whether the server has written everything and ended: it removes this file last."""
+        return not (self._cluster / "postmaster.pid").exists()
+
     def _start_server(self) -> None:
         wanted = {**self._settings, "unix_socket_directories": str(self._socket_dir)}
         options = " ".join(f"-c {name}={_shell(value)}" for name, value in wanted.items())
@@ -264,13 +270,13 @@ class Embedded:
             self.log.touch()
             os.chown(self.log, self._as.uid, self._as.gid)
         arguments = ("-w", "-s", "-t", str(START_TIMEOUT_S), "-D", str(self._cluster), "-l", str(self.log))
-        self._run("pg_ctl", (*arguments, "-o", options, "start"), "does not start")
+        self._run("pg_ctl", (*arguments, "-o", options, "start"), "does not start", self._running)
 
     def _stop_server(self) -> None:
         arguments = ("-w", "-s", "-m", "fast", "-t", str(STOP_TIMEOUT_S), "-D", str(self._cluster))
         with suppress(DatabaseError):
             # Not running any more is as good as stopped.
-            self._run("pg_ctl", (*arguments, "stop"), "does not stop")
+            self._run("pg_ctl", (*arguments, "stop"), "does not stop", self._gone)
         if self._socket_dir.parent != self.data_dir:
             shutil.rmtree(self._socket_dir, ignore_errors=True)
 
@@ -284,25 +290,36 @@ class Embedded:
                 connection.execute(f'CREATE DATABASE "{self._database}"'.encode())
         (self._cluster / "syncd.ready").touch()
 
-    def _run(self, program: str, arguments: Sequence[str], trouble: str) -> None:
-        """Run one of PostgreSQL's programs. Raises DatabaseError with the server's own last word."""
+    def _run(
+        self, program: str, arguments: Sequence[str], trouble: str, reached: Callable[[], bool] | None = None
+    ) -> None:
+        """Run one of PostgreSQL's programs. Raises DatabaseError with the server's own last word.
+
+        reached  what the program waits for: when it has come, the program is not waited for any longer
+        """
         # Files, not pipes: the server inherits them and would keep a pipe open for ever.
         with tempfile.TemporaryFile() as output:
             user = {"user": self._as.uid, "group": self._as.gid, "extra_groups": []} if self._as else {}
             # The C locale, so that what we quote is English, and no PG* variable of the operator's other servers.
             environment = {k: v for k, v in os.environ.items() if not k.startswith("PG")} | {"LC_ALL": "C"}
-            done = subprocess.run(  # noqa: S603 - a fixed program of the package, arguments are our own
+            process = subprocess.Popen(  # noqa: S603 - a fixed program of the package, arguments are our own
                 [self._bin / program, *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                cwd="/", env=environment, check=False, **user,  # type: ignore[call-overload]
+                cwd="/", env=environment, **user,  # type: ignore[call-overload]
             )  # fmt: skip
-            if done.returncode == 0:
+            with process:
+                while reached is not None and process.poll() is None:
+                    if reached():
+                        process.kill()  # all it still does is sleep
+                        return
+                    time.sleep(POLL_S)
+            if process.returncode == 0:
                 return
             output.seek(0)
             said = output.read().decode(errors="replace")
         if program == "pg_ctl" and self.log.exists():
             said = self.log.read_text(errors="replace")[-4000:] or said
         last = next((line for line in reversed(said.splitlines()) if "FATAL" in line or "error:" in line), "")
-        reason = last.split("FATAL:")[-1].split("error:")[-1].strip() or f"{program} returned {done.returncode}"
+        reason = last.split("FATAL:")[-1].split("error:")[-1].strip() or f"{program} returned {process.returncode}"
         message = f"the embedded PostgreSQL in {self.data_dir} {trouble}: {reason}"
         raise DatabaseError(message, hint=f"see {self.log}, {USE_YOUR_OWN}")
 

@@ -1,4 +1,8 @@
-"""Sessions with PostgreSQL: SQLAlchemy's pool of them, and the driver's own connection beneath it."""
+"""Sessions with PostgreSQL: SQLAlchemy's pool of them, and the driver's own connection beneath it.
+
+Pooled sessions do not wait for the disk (`Database.brisk_options`): an edit takes half a dozen commits on its way, and
+a disk that is slow at times would hold up all of them.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +74,7 @@ def _engine(database: Database, size: int) -> AsyncEngine:
 
     engine = create_async_engine(
         database.sqlalchemy_url,
-        connect_args=database.options | {"prepare_threshold": PREPARE_AFTER},
+        connect_args=database.brisk_options | {"prepare_threshold": PREPARE_AFTER},
         pool_size=size,
         max_overflow=OVERFLOW,
         pool_timeout=TIMEOUT_S,

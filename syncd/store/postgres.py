@@ -14,7 +14,7 @@ from syncd.ports.clock import Clock, SystemClock
 from syncd.ports.store import ConnectionState, HeldPlan, Intent, Snapshot
 from syncd.store import rows, snapshots
 from syncd.store.copy import Raw
-from syncd.store.database import Database, translated
+from syncd.store.database import LASTING, Database, translated
 from syncd.store.jsonb import clean
 from syncd.store.mapped import MappedRows
 from syncd.store.pool import Pool
@@ -151,7 +151,7 @@ class PostgresStore(WalkRows, MappedRows):
 
     _OPEN_INTENT = f"""
     INSERT INTO operation (type, connection, kind, lead, fingerprint, at, note, part, state, wanted)
-    VALUES ('intent', %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    SELECT 'intent', %s, %s, %s, %s, %s, %s, %s, %s, %s FROM {LASTING}
     RETURNING {rows.INTENT}
     """  # noqa: S608 - column names of our own
 
@@ -163,7 +163,9 @@ class PostgresStore(WalkRows, MappedRows):
         )  # fmt: skip
         return rows.intent_of(found[0])
 
-    _ANNOUNCE = "UPDATE link SET pending = pending || %s WHERE connection = %s AND kind = 'lead' AND external_id = %s"
+    _ANNOUNCE = f"""
+    UPDATE link SET pending = pending || %s FROM {LASTING} WHERE connection = %s AND kind = 'lead' AND external_id = %s
+    """  # noqa: S608 - a constant
 
     async def announce(self, connection: str, external_id: str, tried: Mapping[str, Any]) -> None:
         """Lay entries over the ``pending`` of a lead's link and commit, before a repeatable call goes out."""

@@ -110,7 +110,7 @@ class PostgresQuota:
     async def _opened(self) -> Raw:
         if self._session is None:
             self._session = await psycopg.AsyncConnection.connect(
-                self._database.libpq_url, autocommit=True, prepare_threshold=2, **self._database.options
+                self._database.libpq_url, autocommit=True, prepare_threshold=2, **self._database.brisk_options
             )
             settings = f"SET synchronous_commit = off; SET statement_timeout = '{STATEMENT_TIMEOUT_S}s'"
             await self._session.execute(settings.encode())

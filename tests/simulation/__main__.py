@@ -3,6 +3,7 @@
 --seed N             one seed; with --people, --rounds, --without, --reverse, --vendors that very variation of it
 --seeds A-B          all of these, over --processes processes; --without and --vendors as above
 --floors             fail also if the seeds did not meet enough conflicts, crashes and races
+--template URL       copy this database for every run, instead of starting a server
 """
 
 # ruff: noqa: T201 -- a command: it talks by printing
@@ -33,7 +34,7 @@ def main() -> int:
     seeds, vendors = range(int(first), int(last or first) + 1), tuple(filter(None, options.vendors.split(",")))
     scenarios = [Scenario.of(seed, vendors) for seed in seeds]
     scenarios = [replace(one, without=frozenset(filter(None, options.without.split(",")))) for one in scenarios]
-    return many(scenarios, options.processes, floors=options.floors)
+    return many(scenarios, options.processes, floors=options.floors, template=options.template)
 
 
 def _options() -> argparse.Namespace:
@@ -42,6 +43,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seeds", default="1-1000")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--floors", action="store_true")
+    parser.add_argument("--template", default="")
     parser.add_argument("--people", type=int)
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--without", default="")
@@ -62,7 +64,7 @@ def _one(options: argparse.Namespace) -> int:
         without=frozenset(filter(None, options.without.split(","))),
         reverse=options.reverse,
     )
-    with server() as fresh:
+    with server(options.template) as fresh:
         outcome = guarded(scenario, fresh, whole=scenario == whole)
     print("\n".join(outcome.complaints) or f"seed {scenario.seed}: every law held")
     print(", ".join(f"{name} {number}" for name, number in sorted(outcome.counts.items())))

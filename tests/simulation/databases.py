@@ -1,4 +1,4 @@
-"""A server for the whole session and an empty database for every run, as fast as copying a template allows."""
+"""Empty databases for runs, as fast as copying a template allows: on a server of our own or on one that is there."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from syncd.store import schema
 from syncd.store.database import Database
@@ -20,27 +22,36 @@ Fresh = Callable[[], AbstractContextManager[Database]]
 
 
 @contextmanager
-def server() -> Iterator[Fresh]:
-    """A throwaway PostgreSQL; yields what makes databases on it."""
+def server(template: str = "") -> Iterator[Fresh]:
+    """Yields what makes databases: copies of ``template`` (a URL), or on a throwaway PostgreSQL of our own."""
+    if template:
+        with _copies(template) as fresh:
+            yield fresh
+        return
     place = Path(tempfile.mkdtemp(prefix="syncd-sim-"))
     embedded = Embedded(place, settings={**THROWAWAY, "autovacuum": "off"}).start()
     try:
         with psycopg.connect(embedded.url, autocommit=True) as admin:
             admin.execute(f"CREATE DATABASE {TEMPLATE}".encode())
-            schema.upgrade(Database(_named(embedded.url, TEMPLATE)))
-            numbers = count()
-
-            @contextmanager
-            def fresh() -> Iterator[Database]:
-                name = f"s{os.getpid()}_{next(numbers)}"
-                admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}".encode())
-                yield Database(_named(embedded.url, name))
-                admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-
+        made = embedded.url.replace("@/syncd?", f"@/{TEMPLATE}?")
+        schema.upgrade(Database(made))
+        with _copies(made) as fresh:
             yield fresh
     finally:
         embedded.stop(remove=True)
 
 
-def _named(url: str, name: str) -> str:
-    return url.replace("@/syncd?", f"@/{name}?")
+@contextmanager
+def _copies(template: str) -> Iterator[Fresh]:
+    original = urlsplit(template).path.strip("/")
+    with psycopg.connect(make_conninfo(template, dbname="postgres"), autocommit=True) as admin:
+        numbers = count()
+
+        @contextmanager
+        def fresh() -> Iterator[Database]:
+            name = f"s{os.getpid()}_{next(numbers)}"
+            admin.execute(f"CREATE DATABASE {name} TEMPLATE {original} STRATEGY FILE_COPY".encode())
+            yield Database(template.replace(f"/{original}?", f"/{name}?"))
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+        yield fresh

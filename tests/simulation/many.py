@@ -10,6 +10,8 @@ import traceback
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from functools import partial
 from multiprocessing import get_context
 
 import structlog
@@ -25,15 +27,19 @@ SHARE = 25
 """Seeds one process takes at a time."""
 
 
-def many(scenarios: Sequence[Scenario], processes: int, *, floors: bool) -> int:
-    """Many seeds over several processes."""
+def many(scenarios: Sequence[Scenario], processes: int, *, floors: bool, template: str = "") -> int:
+    """Many seeds over several processes; ``template`` as for `server`."""
     total: Counter[str] = Counter()
     failed: list[str] = []
     started = time.monotonic()
     shares = [scenarios[start : start + SHARE] for start in range(0, len(scenarios), SHARE)]
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        done = 0
-        for outcomes in pool.map(_share, shares):
+    share = partial(_share, template=template)
+    with ExitStack() as stack:
+        done, spread = 0, map
+        if processes > 1:
+            context = get_context("spawn")
+            spread = stack.enter_context(ProcessPoolExecutor(processes, mp_context=context)).map  # type: ignore[assignment]
+        for outcomes in spread(share, shares):
             for counts, text in outcomes:
                 total += counts
                 failed += [text] if text else []
@@ -55,10 +61,10 @@ def quieten() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 
-def _share(scenarios: Sequence[Scenario]) -> list[tuple[Counter[str], str]]:
+def _share(scenarios: Sequence[Scenario], template: str) -> list[tuple[Counter[str], str]]:
     """Some seeds in one process, on one server."""
     quieten()
-    with server() as fresh:
+    with server(template) as fresh:
         return [_tried(scenario, fresh) for scenario in scenarios]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,11 +16,13 @@ from syncd.engine.ingest import Ingest
 from syncd.engine.intents import Intents
 from syncd.engine.push import Push
 from syncd.vendors.mycrm.stages import Stages
+from tests.pg import pg_template, pg_url
 from tests.simulation.databases import Fresh, server
 from tests.simulation.run import Outcome, play
 from tests.simulation.scenario import VENDORS as ALL
 from tests.simulation.scenario import Scenario
 
+__all__ = ["pg_template", "pg_url"]
 TWO = ("cinc", "chime")
 TRIES_MAX = 8
 """Runs in which a broken engine has to be noticed."""
@@ -29,9 +32,15 @@ SEEDS = ("1-25", "26-50", "51-75", "76-100")
 
 
 @pytest.fixture(scope="module")
-def fresh() -> Iterator[Fresh]:
+def template(pg_url: str, pg_template: str) -> str:
+    """URL of the database that every run begins with."""
+    return pg_url.replace("@/syncd?", f"@/{pg_template}?")
+
+
+@pytest.fixture(scope="module")
+def fresh(template: str) -> Iterator[Fresh]:
     """What makes empty databases."""
-    with server() as made:
+    with server(template) as made:
         yield made
 
 
@@ -51,10 +60,11 @@ def noticed(fresh: Fresh, vendors: tuple[str, ...], *, first: int = 1, calm: boo
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seeds", SEEDS)
-def test_a_hundred_seeds_keep_every_law(seeds):
+def test_a_hundred_seeds_keep_every_law(seeds, template):
     """Edits, faults, crashes and races from a hundred seeds break no law, and enough of each of them happened."""
-    command = [sys.executable, "-m", "tests.simulation", "--seeds", seeds, "--processes", "1", "--floors"]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    options = ["--seeds", seeds, "--processes", "1", "--floors", "--template", template]
+    command, environment = [sys.executable, "-m", "tests.simulation", *options], {**os.environ, "PYTHONHASHSEED": "0"}
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
 
 

@@ -113,6 +113,17 @@ def test_a_crashed_server_is_started_again(data_dir: Path):
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
+def test_a_program_is_not_waited_for_longer_than_what_it_waits_for(data_dir: Path):
+    """pg_ctl looks ten times a second whether the server is there or gone; what we see earlier ends its sleep."""
+    server, asleep = Embedded(data_dir, settings=THROWAWAY), data_dir / "asleep"
+    server._bin = data_dir
+    (data_dir / "pg_ctl").write_text(f"#!/bin/sh\necho $$ > {asleep}\nexec sleep infinity\n")
+    (data_dir / "pg_ctl").chmod(0o755)
+    server._run("pg_ctl", (), "does not start", lambda: asleep.exists() and asleep.read_text() != "")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(asleep.read_text()), 0)
+
+
 def test_an_initialisation_that_was_cut_short_is_made_again(data_dir: Path):
     """Half a cluster is never used: it is made under another name and moved into place whole."""
     (data_dir / "18.making").mkdir()

@@ -15,6 +15,7 @@ from syncd.domain.notes import DEFAULT_TEMPLATE, parse
 from syncd.sandbox.base import Ask
 from syncd.sandbox.faults import Fault
 from syncd.sandbox.world import populate
+from tests.acceptance import hurried
 from tests.system.town import Town
 
 PEOPLE = 16
@@ -160,6 +161,7 @@ def test_killed_in_the_middle_and_started_again_ends_the_same(town: Town, second
 
 def test_ctrl_c_stops_cleanly(town: Town):
     """SIGINT in the middle: one line that says so, exit code 1, no traceback; the next sync finishes the work."""
+    town.program = (hurried.__file__,)  # a create that was cut off is not waited for for a minute
     populate(town.sandboxes, PEOPLE, seed=7)
     cinc = town.sandboxes["cinc"]
     with town.started("sync", "--until-quiet") as process:

@@ -45,6 +45,7 @@ class Town:
     config: Path
     sandboxes: dict[str, SandboxVendor]
     urls: Mapping[str, str]
+    program: tuple[str, ...] = ("-m", "syncd.cli.main")
     environment: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -73,7 +74,7 @@ class Town:
     ) -> Iterator[subprocess.Popen[str]]:
         """A command at work; killed if it still is in the end."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "syncd.cli.main", "--config", str(config or self.config), *arguments],
+            [sys.executable, *self.program, "--config", str(config or self.config), *arguments],
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
