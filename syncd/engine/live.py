@@ -108,12 +108,12 @@ class Live:
     async def _rounds(self, *, writing: bool) -> bool:
         hints = self._connection.adapter.hooks is not None
         while True:
-            if hints or self._news.hooks:
-                hints = await self._hints()
             if writing:
                 await self._write()
             else:
                 self._news.leads()
+            if hints or self._news.hooks:
+                hints = await self._hints()
             new = self._news.hooks or (self._news.has_leads and not self._held)
             if self._terms.enough():
                 await self._terms.tidy()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from psycopg import AsyncConnection
+from psycopg.pq import PipelineStatus
 from psycopg.types.json import Json, Jsonb
 
 FEW = 12
@@ -54,7 +55,7 @@ def target(table: str, columns: str) -> Target:
 async def write(raw: Raw, into: Target, rows: Iterable[Row]) -> None:
     """New rows of a table."""
     rows = list(rows)
-    if len(rows) > FEW:
+    if len(rows) > FEW and not _in_pipeline(raw):
         await _copy(raw, into, into.table, rows)
     elif rows:
         statement = f"INSERT INTO {into.table} ({into.names}) {_values(into, len(rows))}"
@@ -66,7 +67,7 @@ async def merge(raw: Raw, into: Target, rows: Iterable[Row], *statements: str) -
     rows = list(rows)
     if not rows:
         return
-    if len(rows) <= FEW:
+    if len(rows) <= FEW or _in_pipeline(raw):
         twin = f"WITH {into.twin} ({into.names}) AS ({_values(into, len(rows))})"
         for statement in statements:
             await raw.execute(f"{twin} {statement}".encode(), _parameters(into, rows))
@@ -87,6 +88,11 @@ async def _copy(raw: Raw, into: Target, name: str, rows: Iterable[Row]) -> None:
         stream.set_types(into.types)
         for row in rows:
             await stream.write_row(row)
+
+
+def _in_pipeline(raw: Raw) -> bool:
+    """Statements go out together, which a COPY cannot."""
+    return raw.pgconn.pipeline_status != PipelineStatus.OFF
 
 
 def _values(into: Target, count: int) -> str:

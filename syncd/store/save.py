@@ -6,18 +6,35 @@ be there already is copied into a temporary twin and upserted by one statement. 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sized
 from datetime import datetime
 
 from syncd.domain.normalize import fold
 from syncd.ports.store import Batch, Change, Lead, Link
 from syncd.store import rows
-from syncd.store.copy import Raw, Row, merge, write
+from syncd.store.copy import FEW, Raw, Row, merge, write
 from syncd.store.jsonb import clean
 
 
 async def save(raw: Raw, batch: Batch, now: datetime, run: int | None) -> None:
     """Write the batch, in an order that lets later rows refer to earlier ones."""
+    parts: tuple[Sized, ...] = (
+        batch.new_leads,
+        batch.leads,
+        batch.notes,
+        batch.links,
+        batch.changes,
+        batch.conflicts,
+        batch.quarantine,
+    )
+    if max(map(len, parts)) <= FEW:
+        async with raw.pipeline():  # one turn to the server for all of it
+            await _save(raw, batch, now, run)
+    else:
+        await _save(raw, batch, now, run)
+
+
+async def _save(raw: Raw, batch: Batch, now: datetime, run: int | None) -> None:
     new = {lead.id: lead for lead in batch.new_leads}
     changed = {lead.id: lead for lead in batch.leads}
     # A lead made and changed in one batch is new, in its last form.

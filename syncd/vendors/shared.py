@@ -110,7 +110,8 @@ class SharedWindow:
     async def _looked(self, wish: Wish) -> bool:
         """Whether there is room, after a visit if one may help. Raises OpenCircuitError."""
         if self._held() or (not self._usable(wish.spare) and self._may_help(wish.spare)):
-            kept = self.block if self._spare >= wish.spare else 0
+            # A block of a window that is over is void: who asked for nothing beside it would have nothing in the next.
+            kept = self.block if self._spare >= wish.spare and self.clock.monotonic() < self.ends_at else 0
             most = max(1, min(BLOCK_MAX, self.limit // BLOCK_PART))
             await self._visit(wish.spare, want=0 if kept else min(most, max(self._ask, self._wanting)), kept=kept)
         held_s = self._held_until - self.clock.monotonic()

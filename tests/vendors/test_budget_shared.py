@@ -101,6 +101,26 @@ def test_a_backlog_uses_the_window(limit: int, headers: Headers, processes: int,
     assert all(after[0].at - before[0].at < 10.2 for before, after in pairwise(windows))
 
 
+@settings(max_examples=30, phases=UNSHRUNK)
+@given(pause_s=st.floats(0.01, 0.2), seed=st.integers(0, 1000), headers=st.sampled_from(["exact", "milliseconds"]))
+@example(pause_s=0.02, seed=0, headers="exact")
+def test_who_stays_far_below_the_limit_hardly_waits_for_the_next_window(pause_s: float, seed: int, headers: Headers):
+    """A call now and then finds room at once, in the moment when a window ends too: what is left of a block is void."""
+    vendor, clock = Vendor(6400, 10.0, headers, (0.005, 0.03), seed), Clock()
+    took: list[float] = []
+
+    async def main() -> None:
+        budget = budget_on(MemoryQuota(0.001), 0, Rate(6400, 10.0))
+        while clock.monotonic() < 35:
+            began = clock.monotonic()
+            await vendor.call(budget)
+            took.append(clock.monotonic() - began)
+            await clock.sleep(pause_s)
+
+    run(main())
+    assert max(took) < 0.2
+
+
 @settings(max_examples=15, phases=UNSHRUNK)
 @given(limit=st.integers(20, 100), processes=st.integers(1, 4), urgent=st.booleans(), seed=st.integers(0, 1000))
 def test_backfills_leave_a_reserve_for_the_urgent(limit: int, processes: int, urgent: bool, seed: int):  # noqa: FBT001
