@@ -112,8 +112,7 @@ class PostgresQuota:
             self._session = await psycopg.AsyncConnection.connect(
                 self._database.libpq_url, autocommit=True, prepare_threshold=2, **self._database.brisk_options
             )
-            settings = f"SET synchronous_commit = off; SET statement_timeout = '{STATEMENT_TIMEOUT_S}s'"
-            await self._session.execute(settings.encode())
+            await self._session.execute(f"SET statement_timeout = '{STATEMENT_TIMEOUT_S}s'".encode())
         return self._session
 
 

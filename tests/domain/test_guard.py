@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import UTC, datetime, timedelta
 
-from syncd.domain.guard import Counts, Limits, check
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncd.domain.guard import PARTS, Counts, Lately, Limits, check
+
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+WITHIN = timedelta(minutes=10)
 
 
 def test_a_plan_at_its_limits_runs():
@@ -43,3 +50,20 @@ def test_the_share_counts_overwritten_records_and_has_a_floor(overwrites: int, l
 def test_a_limit_of_zero_allows_nothing():
     """Deletes = 0 holds the first delete."""
     assert check(Counts(deletes=1), 100, Limits(deletes=0))
+
+
+@given(st.lists(st.tuples(st.floats(0, 3600), st.integers(0, 3), st.sets(st.integers(1, 9), max_size=3)), max_size=30))
+def test_what_was_written_lately_counts_as_one_with_what_is_planned(writes: list[tuple[float, int, set[int]]]):
+    """Everything of the last ten minutes is counted, each lead once however often it was overwritten; what is older by
+    more than a twentieth of that is forgotten.
+    """
+    lately, now = Lately(WITHIN), BEGAN + timedelta(seconds=3600)
+    written = sorted((BEGAN + timedelta(seconds=at), creates, leads) for at, creates, leads in writes)
+    for at, creates, leads in written:
+        lately.add(at, Counts(creates=creates, overwrites=len(leads)), leads)
+    together = lately.together(now, Counts(creates=1, overwrites=1), {99})
+    surely = [one for one in written if now - one[0] < WITHIN - WITHIN / PARTS]
+    maybe = [one for one in written if now - one[0] <= WITHIN]
+    assert 1 + sum(one[1] for one in surely) <= together.creates <= 1 + sum(one[1] for one in maybe)
+    assert len({99}.union(*(one[2] for one in surely))) <= together.overwrites
+    assert together.overwrites <= len({99}.union(*(one[2] for one in maybe)))
