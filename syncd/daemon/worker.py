@@ -101,7 +101,7 @@ class Worker:
         """What was done, if anything was; that a connection is left alone when that begins, and when it ends."""
         if done.error:
             self.spells.begin(connection, "connection.left_alone", error=done.error)
-        elif not done.busy:
+        elif done.heard:
             self.spells.end(connection, "connection.back")
         news = any(number for what, number in done.counts.items() if what in WORTH_TELLING)
         (_log.info if news else _log.debug)("slice.done", **done.counts)

@@ -190,7 +190,7 @@ class Live:
         """Plan what is new; everything at first, and where the guard has to see everything."""
         if self._held:
             return
-        leads = self._news.leads()
+        leads = self._news.leads() | self._news.outdated(self._todo.keys() | self._backlog.keys())
         if self._whole and not leads:
             return
         planned = await self._some(leads) if self._whole else None

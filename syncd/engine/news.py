@@ -69,6 +69,12 @@ class News:
         leads, self._leads = self._leads, set()
         return leads
 
+    def outdated(self, planned: Collection[int]) -> set[int]:
+        """Of the leads that were set aside those that are planned already, once: the plan is of before."""
+        found = self._aside.intersection(planned)
+        self._aside -= found
+        return found
+
     def quiet(self) -> bool:
         """Now is the time for leads that were set aside. Whether there are any."""
         self._leads |= self._aside

@@ -42,6 +42,7 @@ class Done:
     undone   leads wait to be planned
     wrote    the vendor was written to, and does not tell: what it made of it is worth a look soon
     busy     somebody else holds the connection; nothing was done
+    heard    the vendor answered: a slice that asks nothing ends well wherever the vendor is
     error    why the connection was left alone
     counts   in numbers, for the log
     """
@@ -50,6 +51,7 @@ class Done:
     undone: bool = False
     wrote: bool = False
     busy: bool = False
+    heard: bool = False
     error: str = ""
     counts: Mapping[str, int] = field(default_factory=dict)
 
@@ -102,7 +104,7 @@ class Slices:
                 pulled = await turn.read(full=full, enough=enough)
             counts = {"pulled": pulled.pulled, "changed": pulled.changed}
             undone = bool(await self._store.dirty(limit=1))
-            return Done(more=pulled.unfinished, undone=undone, counts=counts)
+            return Done(more=pulled.unfinished, undone=undone, heard=True, counts=counts)
 
         return await self._turn(name, read)
 
@@ -125,7 +127,8 @@ class Slices:
                 "pushed": pushed.done,
                 "failed": pushed.failed,
             }
-            return Done(more=more, wrote=bool(pushed.done) and not taken.done, counts=counts)
+            wrote, read = bool(pushed.done), bool(taken.leads or taken.notes)
+            return Done(more=more, wrote=wrote and not taken.done, heard=wrote or read, counts=counts)
 
         return await self._turn(name, work)
 

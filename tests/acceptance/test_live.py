@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from syncd.engine.news import News
 from syncd.engine.slices import Slices
 from syncd.ports.clock import SystemClock
 from syncd.sandbox.message import Ask
@@ -106,3 +107,15 @@ async def test_nothing_is_written_before_the_first_walk_has_ended(world: World):
                 await slices.live(name, never)
                 await slices.pull(name, never)
     assert (len(world.chime.ids()), len(world.cinc.ids())) == (1, 1)
+
+
+def test_a_plan_made_before_its_lead_was_read_again_is_outdated_once():
+    """What a connection itself brings waits until it is quiet, unless it is about a lead that is just to be written."""
+    news = News()
+    news.attend()
+    news.dirty([1, 2], soon=False)
+    assert news.outdated({2, 3}) == {2}
+    assert news.outdated({2, 3}) == set()
+    assert not news
+    assert news.quiet()
+    assert news.leads() == {1}
