@@ -16,7 +16,7 @@ from syncd.domain.plan import NO_WORD, plan_lead
 if TYPE_CHECKING:
     from syncd.bootstrap import Syncd
     from syncd.domain.plan import LeadPlan, Target
-    from syncd.ports.store import Link, Snapshot
+    from syncd.ports.rows import Link, Snapshot
 
 Json = Any
 

@@ -14,7 +14,7 @@ from syncd.cli.leads import LeadName
 if TYPE_CHECKING:
     from syncd.bootstrap import Syncd
     from syncd.engine.repair import Repaired
-    from syncd.ports.store import Link, Snapshot
+    from syncd.ports.rows import Link, Snapshot
     from syncd.settings import Settings
 
 Json = Any

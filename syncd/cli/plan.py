@@ -13,7 +13,8 @@ from syncd.domain.errors import UsageError
 if TYPE_CHECKING:
     from syncd.domain.plan import Operation
     from syncd.engine.plan import Planned
-    from syncd.ports.store import HeldPlan, Lead, Store
+    from syncd.ports.rows import HeldPlan, Lead
+    from syncd.ports.store import Store
     from syncd.settings import Settings
 
 LEADS_SHOWN_MAX = 200

@@ -13,7 +13,7 @@ from syncd.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from syncd.engine.looking import Look
-    from syncd.ports.store import Quarantined
+    from syncd.ports.rows import Quarantined
     from syncd.settings import Settings
 
 Json = Any

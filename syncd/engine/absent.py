@@ -14,7 +14,8 @@ from syncd.domain.plan import digest
 from syncd.engine.connection import Connection
 from syncd.engine.settle import settle_gone
 from syncd.ports.clock import Clock
-from syncd.ports.store import HeldPlan, Store
+from syncd.ports.rows import HeldPlan
+from syncd.ports.store import Store
 from syncd.ports.vendor import mark
 
 LOSSES = frozenset({"unlink", "archive"})

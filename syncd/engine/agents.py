@@ -9,7 +9,8 @@ from __future__ import annotations
 from syncd.domain.errors import UnreadableError
 from syncd.engine.connection import Connection
 from syncd.ports.clock import Clock
-from syncd.ports.store import Agent, Batch, Link, Quarantined, Store
+from syncd.ports.rows import Agent, Batch, Link, Quarantined
+from syncd.ports.store import Store
 
 KIND = "agent"
 

@@ -18,7 +18,8 @@ from syncd.engine.connection import Connection
 from syncd.engine.ingest import Ingest
 from syncd.engine.intents import Intents, never_arrived
 from syncd.ports.clock import Clock
-from syncd.ports.store import Intent, Store
+from syncd.ports.rows import Intent
+from syncd.ports.store import Store
 from syncd.ports.vendor import Remote, Written
 
 IDENTITY = frozenset({"first_name", "last_name", "email", "emails", "phone", "phones"})

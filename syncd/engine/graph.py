@@ -13,7 +13,8 @@ from typing import Final
 from syncd.domain import match
 from syncd.domain.lead import Fields, Value, encode_fields
 from syncd.domain.lens import Reading
-from syncd.ports.store import LIVE, REVIEW, Batch, Intent, Lead, Link, Tx
+from syncd.ports.rows import LIVE, REVIEW, Batch, Intent, Lead, Link
+from syncd.ports.store import Tx
 from syncd.ports.vendor import Remote
 
 KIND: Final = "lead"

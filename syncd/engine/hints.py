@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from syncd.domain.errors import NotYetError, RejectedError, TransientError, VendorError
 from syncd.ports.hooks import Hint
 from syncd.ports.inbox import Retry, Waiting
-from syncd.ports.store import TOMBSTONE, Link
+from syncd.ports.rows import TOMBSTONE, Link
 
 AGENTS = Hint("agents", "")
 READ_TAKES_MAX = timedelta(seconds=60)

@@ -22,7 +22,8 @@ from syncd.engine.readings import READS_AT_ONCE, Outcomes, Readings
 from syncd.ports.clock import Clock
 from syncd.ports.hooks import Hint
 from syncd.ports.inbox import DONE, IGNORED, Inbox, Retry, Waiting
-from syncd.ports.store import Link, Store
+from syncd.ports.rows import Link
+from syncd.ports.store import Store
 
 ROWS_AT_ONCE = 1000
 LARGE_BYTES = 1024 * 1024

@@ -24,7 +24,8 @@ from syncd.engine.connection import Connection
 from syncd.engine.graph import KIND, Graph, graph_of, homeless
 from syncd.engine.journal import changes_of, conflicts_of
 from syncd.ports.clock import Clock
-from syncd.ports.store import LIVE, REVIEW, Batch, Change, Intent, Lead, Link, Quarantined, Store
+from syncd.ports.rows import LIVE, REVIEW, Batch, Change, Intent, Lead, Link, Quarantined
+from syncd.ports.store import Store
 from syncd.ports.vendor import Page, Remote
 
 READS_AT_ONCE = 8

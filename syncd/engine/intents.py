@@ -11,7 +11,8 @@ from syncd.domain.errors import AuthError, RateLimitedError, TransientError, Ven
 from syncd.domain.plan import Operation
 from syncd.engine.connection import Connection
 from syncd.ports.clock import Clock
-from syncd.ports.store import Batch, Intent, Store
+from syncd.ports.rows import Batch, Intent
+from syncd.ports.store import Store
 
 
 class Intents:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from syncd.domain.lead import encode
 from syncd.domain.merge import ConflictFound, Merged
-from syncd.ports.store import Change, Conflict
+from syncd.ports.rows import Change, Conflict
 
 
 def changes_of(lead: int, merged: Merged, connection: str, external_id: str, at: datetime) -> list[Change]:

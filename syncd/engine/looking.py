@@ -16,7 +16,7 @@ from functools import partial
 from syncd.domain.errors import AuthError, NotFoundError, UnreadableError, VendorError
 from syncd.engine.connection import Connection
 from syncd.engine.ingest import NO_ID
-from syncd.ports.store import Quarantined
+from syncd.ports.rows import Quarantined
 from syncd.ports.vendor import NoteListing, NoteReading, Remote
 
 AT_ONCE = 8

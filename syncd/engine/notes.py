@@ -17,7 +17,8 @@ from syncd.domain import notes
 from syncd.domain.errors import NotFoundError, TransientError, UnreadableError
 from syncd.engine.connection import Connection, Progress, silent
 from syncd.ports.clock import Clock
-from syncd.ports.store import LIVE, TOMBSTONE, Batch, Change, Intent, Link, Note, Quarantined, Store, Tx
+from syncd.ports.rows import LIVE, TOMBSTONE, Batch, Change, Intent, Link, Note, Quarantined
+from syncd.ports.store import Store, Tx
 from syncd.ports.vendor import NoteListing, NoteReading, Remote
 
 KIND = "note"

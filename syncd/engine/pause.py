@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from syncd.domain.errors import AuthError, VendorError
 from syncd.engine.connection import Connection
-from syncd.ports.store import ConnectionState
+from syncd.ports.rows import ConnectionState
 
 
 def stays_paused(connection: Connection, state: ConnectionState, *, asked: bool) -> bool:

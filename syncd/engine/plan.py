@@ -18,7 +18,8 @@ from syncd.engine.absent import LOSSES
 from syncd.engine.connection import Connection
 from syncd.engine.push import subject_of
 from syncd.ports.clock import Clock
-from syncd.ports.store import HeldPlan, Store
+from syncd.ports.rows import HeldPlan
+from syncd.ports.store import Store
 
 ONE_WAY = frozenset({"earliest", "keep", "restrictive"})
 """Fields with these rules move one way and once; a first sync sets them everywhere, which is not implausible."""

@@ -24,14 +24,15 @@ from syncd.engine.connection import Enough, never
 from syncd.engine.ingest import Ingest
 from syncd.engine.notes import NoteIngest
 from syncd.engine.settle import settle_gone
-from syncd.ports.store import Batch
+from syncd.ports.rows import Batch
 from syncd.ports.vendor import Page, Walked, mark
 from syncd.ports.walks import OpenWalk
 
 if TYPE_CHECKING:
     from syncd.engine.connection import Connection, Progress
     from syncd.ports.clock import Clock
-    from syncd.ports.store import ConnectionState, Store
+    from syncd.ports.rows import ConnectionState
+    from syncd.ports.store import Store
 
 STREAM = "leads"
 PAGES_AHEAD = 4

@@ -34,7 +34,8 @@ from syncd.engine.ingest import Ingest
 from syncd.engine.intents import Intents, never_arrived
 from syncd.engine.notes import NoteIngest
 from syncd.ports.clock import Clock
-from syncd.ports.store import Link, Snapshot, Store
+from syncd.ports.rows import Link, Snapshot
+from syncd.ports.store import Store
 from syncd.ports.vendor import NoteDraft, Remote
 
 LEADS_AT_ONCE = 8

@@ -20,7 +20,8 @@ from syncd.engine.notes import NoteIngest
 from syncd.engine.settle import settle_gone
 from syncd.ports.clock import Clock
 from syncd.ports.hooks import Hint
-from syncd.ports.store import LIVE, Store
+from syncd.ports.rows import LIVE
+from syncd.ports.store import Store
 from syncd.ports.vendor import Remote
 
 READS_AT_ONCE = 8

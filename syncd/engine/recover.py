@@ -17,7 +17,8 @@ from syncd.engine.connection import Connection
 from syncd.engine.ingest import Ingest
 from syncd.engine.notes import NoteIngest
 from syncd.ports.clock import Clock
-from syncd.ports.store import LIVE, Batch, Intent, Store
+from syncd.ports.rows import LIVE, Batch, Intent
+from syncd.ports.store import Store
 from syncd.ports.vendor import Remote
 
 GRACE_S = 2.0

@@ -18,7 +18,8 @@ from syncd.engine.notes import NoteIngest
 from syncd.engine.pause import after, mend, stays_paused
 from syncd.ports.admin import Quarantine
 from syncd.ports.clock import Clock
-from syncd.ports.store import Batch, Quarantined, Store
+from syncd.ports.rows import Batch, Quarantined
+from syncd.ports.store import Store
 
 AT_ONCE = 200
 """Records read before they are taken in."""

@@ -21,7 +21,8 @@ from syncd.engine.pause import mend, stays_paused
 from syncd.engine.plan import Planned, plan
 from syncd.engine.turn import Turn
 from syncd.ports.clock import Clock
-from syncd.ports.store import HeldPlan, Store
+from syncd.ports.rows import HeldPlan
+from syncd.ports.store import Store
 
 CYCLES_MAX = 25
 """A sync that is not quiet after so many cycles is fighting somebody; it stops and says so."""

@@ -20,7 +20,8 @@ from syncd.domain.plan import Operation
 from syncd.domain.settled import Pending, unsent
 from syncd.engine.connection import Connection
 from syncd.ports.clock import Clock
-from syncd.ports.store import LIVE, TOMBSTONE, Batch, Change, Intent, Link, Store, Tx
+from syncd.ports.rows import LIVE, TOMBSTONE, Batch, Change, Intent, Link
+from syncd.ports.store import Store, Tx
 from syncd.ports.vendor import Remote
 
 

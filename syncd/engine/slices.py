@@ -24,7 +24,8 @@ from syncd.engine.plan import in_step
 from syncd.engine.turn import Turn
 from syncd.ports.clock import Clock
 from syncd.ports.inbox import Inbox
-from syncd.ports.store import ConnectionState, Store
+from syncd.ports.rows import ConnectionState
+from syncd.ports.store import Store
 from syncd.ports.urgency import Urgency, urgently
 
 LOOKED_AT_ONCE = 500

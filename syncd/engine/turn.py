@@ -14,7 +14,8 @@ from syncd.engine.push import Push, Pushed
 from syncd.engine.recover import recover
 from syncd.engine.remap import remap
 from syncd.ports.clock import Clock
-from syncd.ports.store import Batch, ConnectionState, Store
+from syncd.ports.rows import Batch, ConnectionState
+from syncd.ports.store import Store
 
 
 class Turn:

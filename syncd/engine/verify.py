@@ -33,7 +33,8 @@ from syncd.engine.notes import LEADS_PER_PAGE, NoteIngest
 from syncd.engine.push import subject_of
 from syncd.engine.verify_notes import VerifyNotes
 from syncd.ports.clock import Clock
-from syncd.ports.store import LIVE, REVIEW, Batch, Link, Snapshot, Store
+from syncd.ports.rows import LIVE, REVIEW, Batch, Link, Snapshot
+from syncd.ports.store import Store
 from syncd.ports.urgency import Urgency, urgently
 from syncd.ports.vendor import Remote, Walked, mark
 from syncd.ports.walks import OpenWalk

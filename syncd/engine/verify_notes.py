@@ -23,7 +23,8 @@ from syncd.engine.connection import Connection
 from syncd.engine.notes import KIND, LEADS_AT_ONCE, LEADS_PER_PAGE, NOT_YET, NoteIngest
 from syncd.engine.push import subject_of
 from syncd.ports.clock import Clock
-from syncd.ports.store import LIVE, Batch, Link, Snapshot, Store
+from syncd.ports.rows import LIVE, Batch, Link, Snapshot
+from syncd.ports.store import Store
 from syncd.ports.vendor import NoteListing, Remote
 
 DARK_MAX = LEADS_PER_PAGE

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from syncd.ports.store import Quarantined
+from syncd.ports.rows import Quarantined
 
 
 class FaultKind(StrEnum):

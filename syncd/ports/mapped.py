@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from syncd.ports.store import Link
+    from syncd.ports.rows import Link
 
 
 class Mapped(Protocol):

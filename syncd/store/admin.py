@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from syncd.ports.admin import Fault, FaultKind
-from syncd.ports.store import Batch, Change, Quarantined
+from syncd.ports.rows import Batch, Change, Quarantined
 from syncd.store.postgres import PostgresStore
 from syncd.store.resolve import ADMIN
 from syncd.store.tx import Transaction, fetch

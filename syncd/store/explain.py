@@ -7,7 +7,7 @@ from typing import Any
 
 from syncd.domain.errors import UsageError
 from syncd.domain.lead import ADDRESS, FIELDS, Fields, encode
-from syncd.ports.store import Lead, Link
+from syncd.ports.rows import Lead, Link
 from syncd.store.postgres import PostgresStore
 from syncd.store.views import iso
 

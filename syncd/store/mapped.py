@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
 
-from syncd.ports.store import Link
+from syncd.ports.rows import Link
 from syncd.store import rows
 from syncd.store.fetching import Fetching
 

@@ -11,7 +11,7 @@ import psycopg
 
 from syncd.domain.errors import DatabaseError
 from syncd.ports.clock import Clock, SystemClock
-from syncd.ports.store import ConnectionState, HeldPlan, Intent, Snapshot
+from syncd.ports.rows import ConnectionState, HeldPlan, Intent, Snapshot
 from syncd.store import rows, snapshots
 from syncd.store.copy import Raw
 from syncd.store.database import LASTING, Database, translated

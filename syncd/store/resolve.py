@@ -10,7 +10,7 @@ from typing import Any
 from syncd.domain.errors import UsageError
 from syncd.domain.lead import ADDRESS, Phone, Value, blank, decode, encode
 from syncd.domain.origin import Origin
-from syncd.ports.store import Batch, Change, Lead, changed
+from syncd.ports.rows import Batch, Change, Lead, changed
 from syncd.store.postgres import PostgresStore
 from syncd.store.rows import jsonb
 from syncd.store.tx import fetch

@@ -11,7 +11,7 @@ from psycopg.types.json import Json, Jsonb
 
 from syncd.domain.lead import FIELDS, Fields, Value, decode, decode_fields, encode, encode_fields
 from syncd.domain.origin import Origin
-from syncd.ports.store import Agent, Conflict, HeldPlan, Intent, Lead, Link, Note, Quarantined
+from syncd.ports.rows import Agent, Conflict, HeldPlan, Intent, Lead, Link, Note, Quarantined
 from syncd.store.copy import Target, target
 from syncd.store.jsonb import clean
 

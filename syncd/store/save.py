@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sized
 from datetime import datetime
 
 from syncd.domain.normalize import fold
-from syncd.ports.store import Batch, Change, Lead, Link
+from syncd.ports.rows import Batch, Change, Lead, Link
 from syncd.store import rows
 from syncd.store.copy import FEW, Raw, Row, merge, write
 from syncd.store.jsonb import clean

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from syncd.domain.lead import ADDRESS
-from syncd.ports.store import Lead, Link, Note, Snapshot
+from syncd.ports.rows import Lead, Link, Note, Snapshot
 from syncd.store import rows
 from syncd.store.copy import Raw
 from syncd.store.tx import fetch, fetch_all

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from syncd.ports.clock import Clock
-from syncd.ports.store import Agent, Batch, Intent, Lead, Link, Note
+from syncd.ports.rows import Agent, Batch, Intent, Lead, Link, Note
 from syncd.store import rows
 from syncd.store.copy import Raw
 from syncd.store.jsonb import clean

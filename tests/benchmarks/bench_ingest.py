@@ -27,7 +27,7 @@ from syncd.engine.plan import plan
 from syncd.engine.pull import Depth, pull
 from syncd.engine.push import Push
 from syncd.ports.clock import SystemClock
-from syncd.ports.store import Batch
+from syncd.ports.rows import Batch
 from syncd.settings import Settings, parse
 from syncd.store import schema
 from syncd.store.database import open_database

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 import syncd
 from syncd.daemon.metrics import LINKED_EVERY_S, Metrics, render
 from syncd.domain.errors import VendorError
-from syncd.ports.store import Batch, ConnectionState
+from syncd.ports.rows import Batch, ConnectionState
 from syncd.store.database import Database
 from syncd.store.postgres import PostgresStore
 from tests.daemon.contract import CONTRACT

@@ -12,7 +12,7 @@ from syncd.domain.lens import LensTable
 from syncd.domain.origin import Interval
 from syncd.domain.plan import UNCERTAIN, Operation, Subject, Target, plan_lead
 from syncd.domain.settled import Pending, made_of, unsent
-from syncd.ports.store import Link, Note
+from syncd.ports.rows import Link, Note
 from tests.domain.test_plan import ANN, CAN, TABLE
 from tests.domain.toy import LOSSLESS, LOSSY, minutes, read, said
 

@@ -11,7 +11,7 @@ import pytest
 from syncd.domain.lead import Fields, Value
 from syncd.domain.lens import Lens, LensTable, as_is, nest, nothing
 from syncd.domain.plan import NO_WORD, LeadPlan, Operation, Subject, Target, plan_lead
-from syncd.ports.store import LIVE, TOMBSTONE, Link, Note
+from syncd.ports.rows import LIVE, TOMBSTONE, Link, Note
 from syncd.ports.vendor import Capabilities
 
 

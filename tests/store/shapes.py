@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from syncd.domain.lead import Fields, Member, Phone, Value
 from syncd.domain.origin import Origin
-from syncd.ports.store import Batch, Change, Lead, Link
+from syncd.ports.rows import Batch, Change, Lead, Link
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 

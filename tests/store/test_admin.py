@@ -9,7 +9,7 @@ import pytest
 
 from syncd.domain.plan import UNCERTAIN
 from syncd.ports.admin import Fault, FaultKind
-from syncd.ports.store import LIVE, REVIEW, TOMBSTONE, Agent, Batch, Change, Conflict, Intent, Link, Note, Quarantined
+from syncd.ports.rows import LIVE, REVIEW, TOMBSTONE, Agent, Batch, Change, Conflict, Intent, Link, Note, Quarantined
 from syncd.store.admin import Admin
 from syncd.store.checkup import Checkup, Known, Unmapped
 from syncd.store.postgres import PostgresStore

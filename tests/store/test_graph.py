@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from syncd.domain.lead import FIELDS, Member, Phone
 from syncd.domain.normalize import fold
 from syncd.domain.origin import Origin
-from syncd.ports.store import Agent, Batch, Lead, Note
+from syncd.ports.rows import Agent, Batch, Lead, Note
 from syncd.store.postgres import PostgresStore
 from tests.store.shapes import EVERYTHING, NOW, lead, link, page
 

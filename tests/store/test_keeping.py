@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from syncd.domain.errors import DatabaseError
-from syncd.ports.store import REVIEW, Batch, Conflict, ConnectionState, HeldPlan, Intent, Note, Quarantined
+from syncd.ports.rows import REVIEW, Batch, Conflict, ConnectionState, HeldPlan, Intent, Note, Quarantined
 from syncd.store.database import Database
 from syncd.store.postgres import PostgresStore
 from tests.store.shapes import NOW, change, lead, link

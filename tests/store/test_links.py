@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from syncd.domain.errors import DatabaseError
-from syncd.ports.store import REVIEW, TOMBSTONE, Batch, Link, Quarantined
+from syncd.ports.rows import REVIEW, TOMBSTONE, Batch, Link, Quarantined
 from syncd.store.postgres import PostgresStore
 from tests.store.shapes import NOW, PAYLOAD, link
 

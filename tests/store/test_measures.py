@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from syncd.domain.errors import DatabaseError
-from syncd.ports.store import REVIEW, TOMBSTONE, Batch, ConnectionState, HeldPlan, Intent, Quarantined
+from syncd.ports.rows import REVIEW, TOMBSTONE, Batch, ConnectionState, HeldPlan, Intent, Quarantined
 from syncd.store.database import Database
 from syncd.store.measures import Measures, Quota, measure
 from syncd.store.postgres import PostgresStore

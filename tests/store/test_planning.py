@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from syncd.domain.lead import ADDRESS
-from syncd.ports.store import REVIEW, TOMBSTONE, Agent, Batch, Conflict, Intent, Note, Snapshot
+from syncd.ports.rows import REVIEW, TOMBSTONE, Agent, Batch, Conflict, Intent, Note, Snapshot
 from syncd.store.postgres import PostgresStore
 from tests.store.shapes import EVERYTHING, NOW, lead, link
 

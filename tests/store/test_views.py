@@ -11,17 +11,7 @@ import pytest
 from syncd.domain.errors import UsageError
 from syncd.domain.lead import Phone
 from syncd.domain.origin import Origin
-from syncd.ports.store import (
-    REVIEW,
-    TOMBSTONE,
-    Agent,
-    Batch,
-    Conflict,
-    ConnectionState,
-    HeldPlan,
-    Note,
-    Quarantined,
-)
+from syncd.ports.rows import REVIEW, TOMBSTONE, Agent, Batch, Conflict, ConnectionState, HeldPlan, Note, Quarantined
 from syncd.store.explain import lead_explain
 from syncd.store.postgres import PostgresStore
 from syncd.store.resolve import resolve_conflict

@@ -7,7 +7,7 @@ from typing import Final
 
 from syncd.cli import render
 from syncd.cli.checks.finding import Finding, Place
-from syncd.ports.store import ConnectionState
+from syncd.ports.rows import ConnectionState
 
 POLLS_MISSED_MAX: Final = 10
 PULL_AGE_MIN: Final = timedelta(minutes=15)
