@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from syncd.domain.lead import Fields
+from syncd.domain.lead import Fields, Value
 from syncd.domain.merge import Origin
 
 Json = Any
