@@ -53,6 +53,7 @@ class Queue:
         self._app = App(connector=connector)
         # Announcements go to a whole database: by its name each schema hears its own.
         self._name = f"syncd.{database.schema}"
+        self._own: Worker | None = None
 
     async def open(self) -> None:
         """Connect. Raises DatabaseError."""
@@ -89,9 +90,14 @@ class Queue:
         return True
 
     async def rescue(self) -> int:
-        """Enqueue anew what workers had in hand that have died. Returns how many. Raises DatabaseError."""
+        """Enqueue anew what workers had in hand that have died. Returns how many. Raises DatabaseError.
+
+        A machine that stood still for a while finds its own heartbeat old; what it has in hand itself is not dead.
+        """
         try:
-            dead = list(await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER_S))
+            stalled = await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER_S)
+            own = self._own.worker_id if self._own is not None else None
+            dead = [job for job in stalled if own is None or job.worker_id != own]
             for job in dead:
                 with suppress(exceptions.ConnectorException):  # another process was faster
                     await self._app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
@@ -123,7 +129,7 @@ class Queue:
         """
         for kind in URGENCY:
             self._app.task(name=kind, pass_context=False)(_bound(work, kind))
-        return _Eager(
+        self._own = _Eager(
             self._app,
             queues=[self._name],
             concurrency=at_once,
@@ -135,6 +141,7 @@ class Queue:
             update_heartbeat_interval=HEARTBEAT_S,
             stalled_worker_timeout=DEAD_AFTER_S,
         )
+        return self._own
 
 
 class _Eager(Worker):

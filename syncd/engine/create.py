@@ -18,7 +18,7 @@ from syncd.engine.connection import Connection
 from syncd.engine.ingest import Ingest
 from syncd.engine.intents import Intents, never_arrived
 from syncd.ports.clock import Clock
-from syncd.ports.rows import Intent
+from syncd.ports.rows import LIVE, Intent
 from syncd.ports.store import Store
 from syncd.ports.vendor import Remote, Written
 
@@ -48,6 +48,8 @@ class Creating:
     async def lead(self, operation: Operation) -> Created:
         """Create a lead, or adopt the one that is there already. Raises VendorError."""
         adapter = self._connection.adapter
+        if await self._linked(operation.lead):
+            return Created(None, "replanned")  # it came in by itself since this was planned
         there = await self._already_there(operation)
         found = [row for row, linked in there if not linked]
         if found:
@@ -122,6 +124,11 @@ class Creating:
         async with self._store.transaction() as tx:
             links = await tx.links(self._connection.name, "lead", rows.keys())
         return [(row, external_id in links) for external_id, row in rows.items()]
+
+    async def _linked(self, lead: int) -> bool:
+        """Whether the lead has a record here by now."""
+        async with self._store.transaction() as tx:
+            return any(link.state == LIVE for link in await tx.links_of("lead", [lead], self._connection.name))
 
     async def _known(self, rows: Sequence[Remote]) -> bool:
         """Whether any of these records is linked now, or waits for a person: if none is, they are in quarantine."""

@@ -40,7 +40,7 @@ class Taken:
     """What one call took in.
 
     done, ignored, failed  deliveries settled: read, hinting at nothing, never to be read;  later  tried again
-    leads, notes           readings made;  spared  readings that were not needed any more
+    leads, notes           readings asked for;  made  those that came;  spared  readings that were not needed any more
     touched                external ids of leads whose record or base changed;  gone  leads found deleted
     withheld               leads that look deleted, too many to believe: the next complete walk asks and holds them
     paused                 nothing was done: the credentials were refused, or the vendor has no webhooks
@@ -54,6 +54,7 @@ class Taken:
     later: int = 0
     leads: int = 0
     notes: int = 0
+    made: int = 0
     spared: int = 0
     gone: int = 0
     withheld: int = 0
@@ -188,6 +189,7 @@ class Taking:
         fatal: VendorError | None = None
         concerned: dict[int, Row] = {}
         for hint, error in outcomes.items():
+            self.taken.made += error is None
             failed = isinstance(error, TransientError) and not not_visible_yet(error)
             self._failures += failed
             unwell = isinstance(error, AuthError | RateLimitedError) or (failed and not getattr(error, "sent", True))

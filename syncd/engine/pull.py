@@ -38,6 +38,8 @@ STREAM = "leads"
 PAGES_AHEAD = 4
 NOTES_AT_ONCE = 100
 """Leads whose notes are read in a full comparison before anybody asks whether there is time for more."""
+SWEPT_AT_ONCE = 10
+"""Leads whose notes are read in a sweep before anybody asks."""
 WALK_MAX = timedelta(days=3)
 """A walk begun longer ago is begun anew."""
 ROWS_AT_ONCE = 500
@@ -131,8 +133,8 @@ class _Pulling:
         async for page in _ahead(self._connection.adapter.leads(cursor, full=False)):
             await self._page(page, thorough=False)
         await self._aftermath()
-        sweep = await self._store.notes_due(self._connection.name, depth.sweep) if depth.sweep else ()
-        await self._notes([*dict.fromkeys([*self._parsed, *sweep])])
+        await self._notes(self._parsed)
+        await self._sweep(depth)
         await self._keep(full=None, walked=None)
 
     async def walk(self, depth: Depth, *, anew: bool) -> None:
@@ -149,8 +151,8 @@ class _Pulling:
         if not walk.listed:
             walk = await self._list(walk)
         await self._aftermath()
-        sweep = await self._store.notes_due(self._connection.name, depth.sweep) if depth.sweep else ()
-        await self._notes([*dict.fromkeys([*self._parsed, *sweep])])
+        await self._notes(self._parsed)
+        await self._sweep(depth)
         if walk.listed and walk.notes:
             await self._all_notes(walk)
         if not walk.listed or self.result.unfinished:
@@ -204,6 +206,17 @@ class _Pulling:
         if self._gone:
             evidence = "404 on the record itself"
             self.result.changed += await settle_gone(store, clock, connection, "lead", self._gone, evidence)
+
+    async def _sweep(self, depth: Depth) -> None:
+        """Notes of further leads, as long as there is time: the next sweep begins with those read longest ago."""
+        if not depth.sweep:
+            return
+        parsed = set(self._parsed)
+        due = [lead for lead in await self._store.notes_due(self._connection.name, depth.sweep) if lead not in parsed]
+        for start in range(0, len(due), SWEPT_AT_ONCE):
+            if start and self._enough():
+                return
+            await self._notes(due[start : start + SWEPT_AT_ONCE])
 
     async def _notes(self, leads: Sequence[str]) -> None:
         done = await NoteIngest(self._store, self._clock, self._connection, run=self._run).leads(leads, self._progress)

@@ -21,6 +21,7 @@ from syncd.engine.live import Live, Standing, Terms
 from syncd.engine.news import News
 from syncd.engine.pause import stays_paused
 from syncd.engine.plan import in_step
+from syncd.engine.pull import depth_of
 from syncd.engine.turn import Turn
 from syncd.ports.clock import Clock
 from syncd.ports.inbox import Inbox
@@ -99,7 +100,8 @@ class Slices:
 
         async def read(connection: Connection, turn: Turn) -> Done:
             state = await turn.state()
-            deep = full or state.last_full is None or await self._store.open_walk(name) is not None
+            depth = depth_of(connection, state, self._clock, full=full, first=True)
+            deep = depth.all_notes or await self._store.open_walk(name) is not None
             with urgently(Urgency.BACKFILL if deep else Urgency.POLL):
                 await learn_agents(self._store, self._clock, connection)
                 pulled = await turn.read(full=full, enough=enough)
@@ -128,8 +130,8 @@ class Slices:
                 "pushed": pushed.done,
                 "failed": pushed.failed,
             }
-            wrote, read = bool(pushed.done), bool(taken.leads or taken.notes)
-            return Done(more=more, wrote=wrote and not taken.done, heard=wrote or read, counts=counts)
+            wrote = bool(pushed.done)
+            return Done(more=more, wrote=wrote and not taken.done, heard=wrote or bool(taken.made), counts=counts)
 
         return await self._turn(name, work)
 

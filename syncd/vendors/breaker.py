@@ -59,9 +59,9 @@ class Breaker:
         probe = self._admit(call)
         try:
             yield
-        except OpenCircuitError:
+        except OpenCircuitError as error:
             self._heard()
-            raise
+            raise OpenCircuitError(call, error.retry_after_s, self._why) from None
         except (RateLimitedError, NotYetError):
             raise
         except TransientError as error:

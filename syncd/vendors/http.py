@@ -48,7 +48,7 @@ BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 20.0
 JITTER = 0.25
 NO_ANSWER_HINT = "check base_url and the network"
-TOO_MANY = 429
+TOO_MANY, SERVER_ERROR = 429, 500
 FORBIDDEN = 403
 CREDENTIALS_TRIED_MAX = 4
 """Header styles and renewed tokens tried for one call."""
@@ -302,7 +302,8 @@ class Http:
     def _learn(self, call: _Call, raw: _Raw, status: int, data: Any, slot: Slot) -> None:
         """Let the budget know what the headers say. Raises RateLimitedError on a 429."""
         limits = self._budget.read_limits(raw.headers, status)
-        slot.told(limits)
+        if limits is not None or status < SERVER_ERROR:
+            slot.told(limits)  # a vendor that fails says nothing about its windows by not naming them
         if status == TOO_MANY:
             told_s = _retry_after(raw.headers)
             reset_s = limits.reset_in_s if limits is not None else None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from syncd.engine.news import News
 from syncd.engine.slices import Slices
 from syncd.ports.clock import SystemClock
+from syncd.ports.inbox import Received
 from syncd.sandbox.message import Ask
+from syncd.store.arrivals import PostgresArrivals
 from syncd.store.inbox import PostgresInbox
 from tests.acceptance.world import World, ada
 
@@ -107,6 +110,39 @@ async def test_nothing_is_written_before_the_first_walk_has_ended(world: World):
                 await slices.live(name, never)
                 await slices.pull(name, never)
     assert (len(world.chime.ids()), len(world.cinc.ids())) == (1, 1)
+
+
+async def test_who_comes_in_by_a_hint_while_a_backlog_is_written_is_not_created_again(world: World):
+    """Twenty leads are to be created at Chime; while the first ones are, somebody types the last one there, and the
+    hint of it is taken in before the backlog comes to that lead.
+    """
+    number = 20
+    await world.quiet()
+    people = [{"first_name": f"P{n}", "last_name": "Byron", "email": f"p{n}@example.com"} for n in range(number)]
+    for person in people:
+        world.cinc.add_person(**person)
+    typed: list[str] = []
+    begun = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def types(ask: Ask, moment: str) -> None:
+        if not typed and ask.write and moment == "before":
+            typed.append(world.chime.add_person(**people[-1]))
+            loop.call_soon_threadsafe(begun.set)
+
+    world.chime.fault = types
+    async with process(world) as slices, world.open() as syncd, PostgresArrivals(syncd.database).opened() as arrivals:
+        await slices.pull("cinc", never)
+        live = asyncio.create_task(slices.live("chime", never))
+        await begun.wait()
+        body = json.dumps({"listId": 2, "updateLead": [{"leadId": int(typed[0]), "updateTime": 1}]}).encode()
+        await arrivals.put(Received("chime", "one", world.clock.now(), {}, body))
+        slices.hooked("chime")
+        await live
+        await slices.live("chime", never)
+    world.chime.fault = None
+    emails = [world.chime.shows(lead)["email"] for lead in world.chime.ids()]
+    assert len(emails) == len(set(emails)) == number
 
 
 def test_a_plan_made_before_its_lead_was_read_again_is_outdated_once():

@@ -113,6 +113,31 @@ async def test_a_connection_that_somebody_holds_is_left_for_later(world: World):
     assert world.cinc.reads == 0
 
 
+async def test_a_sweep_of_notes_takes_no_more_than_its_time(world: World, monkeypatch: pytest.MonkeyPatch):
+    """Notes that a poll looks at beside what has changed are read a few at a time, and those read longest ago first:
+    what there is no time for comes with the next poll.
+    """
+    monkeypatch.setattr(pull, "SWEPT_AT_ONCE", 3)
+    people(world)
+    await rounds(world)
+    await world.clock.sleep(600)
+    asked: list[int] = []
+    async with process(world) as slices:
+        await slices.pull("chime", never)  # reads once more what was written
+        await world.clock.sleep(600)
+        began = world.clock.now()
+        for _ in range(3):
+            world.forget()
+            await slices.pull("chime", at_once)
+            asked.append(sum(call.template == "/v1.0/notes" for call in world.chime.calls))
+    assert asked == [3, 3, 3]
+    async with world.open() as syncd:
+        swept = await syncd.store.notes_due("chime", PEOPLE)
+        async with syncd.store.transaction() as tx:
+            links = await tx.links("chime", "lead", swept)
+    assert all(link.notes_read_at is not None and link.notes_read_at >= began for link in links.values())
+
+
 async def test_a_lead_in_step_is_planned_once(world: World):
     """What lacks nothing anywhere is not looked at by the next push, and is marked as done."""
     people(world, 3)
