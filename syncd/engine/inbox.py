@@ -17,7 +17,6 @@ import structlog
 from syncd.domain.errors import AuthError, RateLimitedError, TransientError, VendorError
 from syncd.engine.connection import Connection, Enough
 from syncd.engine.hints import AGENTS, Row, Rows, not_visible_yet, put_back, read_since, readings_of, with_unknown_leads
-from syncd.engine.pause import stays_paused
 from syncd.engine.readings import READS_AT_ONCE, Outcomes, Readings
 from syncd.ports.clock import Clock
 from syncd.ports.hooks import Hint
@@ -43,7 +42,6 @@ class Taken:
     leads, notes           readings asked for;  made  those that came;  spared  readings that were not needed any more
     touched                external ids of leads whose record or base changed;  gone  leads found deleted
     withheld               leads that look deleted, too many to believe: the next complete walk asks and holds them
-    paused                 nothing was done: the credentials were refused, or the vendor has no webhooks
     more                   deliveries are left, because the time was up or the vendor failed
     error                  why the vendor was left alone
     """
@@ -59,31 +57,8 @@ class Taken:
     gone: int = 0
     withheld: int = 0
     touched: set[str] = field(default_factory=set)
-    paused: bool = False
     more: bool = False
     error: VendorError | None = None
-
-
-async def take_inbox(
-    store: Store, inbox: Inbox, clock: Clock, connection: Connection, *, limit_s: float, run: int | None = None
-) -> Taken:
-    """Take in what waits for a connection, oldest first, for about ``limit_s``.
-
-    The caller holds the connection, as for a pull. A vendor that fails ends it: `Taken.error` says why, and what was
-    read before stays read. A paused connection is not called. Raises DatabaseError.
-    """
-    taken = Taken()
-    state = await store.connection(connection.name, connection.adapter.vendor)
-    if connection.adapter.hooks is None or stays_paused(connection, state, asked=False):
-        taken.paused = True
-        return taken
-    connection.walked = state.last_walk
-    ends = clock.monotonic() + limit_s
-    taking = Taking(store, inbox, clock, connection, run=run)
-    while await taking.batch(lambda: clock.monotonic() >= ends):
-        if taking.taken.error is not None or clock.monotonic() >= ends:
-            break
-    return taking.taken
 
 
 class Taking:

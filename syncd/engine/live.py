@@ -187,8 +187,14 @@ class Live:
         self._news.dirty([one.lead for one in plans], soon=False)
 
     async def _plan(self) -> None:
-        """Plan what is new; everything at first, and where the guard has to see everything."""
+        """Plan what is new; everything at first, and where the guard has to see everything.
+
+        While something is held, what is new waits for the next slice, and so do plans that it has made old.
+        """
         if self._held:
+            for lead in self._news.about(self._todo.keys() | self._backlog.keys()):
+                self._todo.pop(lead, None)
+                self._backlog.pop(lead, None)
             return
         leads = self._news.leads() | self._news.outdated(self._todo.keys() | self._backlog.keys())
         if self._whole and not leads:
@@ -214,7 +220,11 @@ class Live:
         return {one.lead: one for one in planned.by_connection.get(self._connection.name, [])}
 
     async def _some(self, leads: set[int]) -> Planned | None:
-        return await plan_some(self._store, self._clock, self._connection, leads, self._linked, self._standing.lately)
+        others = (one for lead, one in (self._backlog | self._todo).items() if lead not in leads)
+        waiting = [op for one in others for op in one.operations if op.id not in self._approved]
+        return await plan_some(
+            self._store, self._clock, self._connection, leads, self._linked, self._standing.lately, waiting
+        )
 
     async def _all(self) -> Planned:
         """The plan of all dirty leads; those found in step that have not changed since are not looked at."""

@@ -75,6 +75,10 @@ class News:
         self._aside -= found
         return found
 
+    def about(self, planned: Collection[int]) -> set[int]:
+        """Of these leads those that there are news of, soon or aside; they stay."""
+        return (self._leads | self._aside).intersection(planned)
+
     def quiet(self) -> bool:
         """Now is the time for leads that were set aside. Whether there are any."""
         self._leads |= self._aside

@@ -70,14 +70,23 @@ async def plan(
 
 
 async def plan_some(
-    store: Store, clock: Clock, connection: Connection, leads: Collection[int], linked: int, lately: Lately
+    store: Store,
+    clock: Clock,
+    connection: Connection,
+    leads: Collection[int],
+    linked: int,
+    lately: Lately,
+    waiting: Sequence[Operation] = (),
 ) -> Planned | None:
     """Plan some of the dirty leads for one connection of which nothing is held; None if the guard would hold it.
 
     Only a plan of all dirty leads can be held: that is what a person approves.
+
+    waiting  operations planned before that nobody has approved and that are not sent yet: they count as well
     """
     planned = await _planned(store, [connection], leads)
     asked = [op for one in planned.by_connection.get(connection.name, []) for op in one.operations]
+    asked = [*asked, *waiting] if asked else []
     counts = lately.together(clock.now(), count(asked), overwritten(asked))
     return None if asked and check(counts, linked, connection.limits) else planned
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from syncd.bootstrap import Syncd
-from syncd.engine.inbox import Taken, take_inbox
+from syncd.engine.inbox import Taken, Taking
 from syncd.ports.hooks import address_of
 from syncd.ports.inbox import Received
 from syncd.store.arrivals import PostgresArrivals
@@ -41,8 +41,18 @@ class Service:
             assert await asyncio.to_thread(sandbox.courier.idle.wait, 20)
 
     async def take(self, name: str, *, limit_s: float = LIMIT_S) -> Taken:
-        """One slice of a connection's inbox."""
-        return await take_inbox(self.syncd.store, self.inbox, self.world.clock, self.connection(name), limit_s=limit_s)
+        """One slice of a connection's inbox, batch after batch for about ``limit_s``."""
+        connection, clock = self.connection(name), self.world.clock
+        state = await self.syncd.store.connection(name, connection.adapter.vendor)
+        connection.walked = state.last_walk
+        taking, ends = Taking(self.syncd.store, self.inbox, clock, connection), clock.monotonic() + limit_s
+
+        def late() -> bool:
+            return clock.monotonic() >= ends
+
+        while await taking.batch(late) and taking.taken.error is None and not late():
+            pass
+        return taking.taken
 
     async def hint(self, name: str, event: str, body: Any, **more: Any) -> bool:
         """A delivery, stored as the receiver stores it."""

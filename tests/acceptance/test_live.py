@@ -6,8 +6,12 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
+from syncd.domain.guard import Lately
+from syncd.engine.live import GUARD_WITHIN
 from syncd.engine.news import News
+from syncd.engine.plan import plan_some
 from syncd.engine.slices import Slices
 from syncd.ports.clock import SystemClock
 from syncd.ports.inbox import Received
@@ -91,6 +95,25 @@ async def test_many_small_plans_are_judged_as_one(world: World):
     assert len(world.chime.ids()) == 1 + 5
     await world.quiet()
     await world.in_step()
+
+
+async def test_what_waits_to_be_written_counts_with_what_is_new(world: World):
+    """Three people wait to be created, which is allowed; together with a fourth they are too many."""
+    world.chime_options = "guard = { creates = 3 }"
+    world.cinc.add_person(**ada())
+    await world.quiet()
+    async with process(world) as slices, world.open() as syncd:
+        for n in range(4):
+            world.cinc.add_person(first_name=f"P{n}", email=f"p{n}@example.com")
+        await slices.pull("cinc", never)
+        chime = next(one for one in syncd.connections if one.name == "chime")
+        *waiting, new = sorted(await syncd.store.dirty())
+        some = partial(plan_some, syncd.store, world.clock, chime, linked=1, lately=Lately(GUARD_WITHIN))
+        first = await some(waiting)
+        assert first is not None
+        assert len(first.operations) == 3
+        assert await some([new]) is not None
+        assert await some([new], waiting=first.operations) is None
 
 
 async def test_nothing_is_written_before_the_first_walk_has_ended(world: World):

@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from syncd.domain.errors import DatabaseError
 from syncd.ports.rows import REVIEW, Batch, Conflict, ConnectionState, HeldPlan, Intent, Note, Quarantined
 from syncd.store.database import Database
 from syncd.store.postgres import PostgresStore
+from syncd.store.tx import fetch
 from tests.store.shapes import NOW, change, lead, link
 
 
@@ -166,3 +168,21 @@ async def test_a_restarted_server_costs_no_page(store: PostgresStore, database: 
         while admin.execute(f"SELECT count(*) {others}".encode()).fetchone() != (0,):
             pass
     assert (await store.counts())["dirty"] == 0
+
+
+async def test_what_is_known_before_a_call_is_on_the_disk(store: PostgresStore):
+    """Sessions do not wait for the disk, but announced values and intents are committed as if they did: the setting is
+    in force when their transaction ends.
+    """
+    await store.connection("cinc", "cinc")
+    async with store._raw() as raw:
+        await raw.execute(
+            b"INSERT INTO link (connection, kind, external_id, state) VALUES ('cinc', 'lead', 'A', 'review')"
+        )
+        assert await fetch(raw, "SHOW synchronous_commit") == [("off",)]
+        await raw.execute(store._ANNOUNCE.encode(), [Jsonb({}), "cinc", "A"])
+        assert await fetch(raw, "SHOW synchronous_commit") == [("on",)]
+    async with store._raw() as raw:
+        values = ["cinc", "lead", 1, Jsonb({}), NOW, None, 0, "waiting", ""]
+        assert await fetch(raw, store._OPEN_INTENT, *values)
+        assert await fetch(raw, "SHOW synchronous_commit") == [("on",)]
