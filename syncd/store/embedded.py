@@ -162,7 +162,7 @@ class Embedded:
             make_reachable(self._bin, self._as, program=True)
         if nearest != self.data_dir:
             made = nearest / self.data_dir.relative_to(nearest).parts[0]
-            self.data_dir.mkdir(parents=True)
+            self.data_dir.mkdir(parents=True, exist_ok=True)
             if os.geteuid() == 0:
                 # What we make ourselves the server's user may enter (not list).
                 for path in (self.data_dir, *self.data_dir.parents):

@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -80,6 +82,23 @@ def test_processes_share_a_server_until_the_last_one_leaves(data_dir: Path):
         assert _postmaster(data_dir) == before
         assert mine.stop()
     assert _postmaster(data_dir) is None
+
+
+def test_two_may_make_the_directory_at_once(data_dir: Path, monkeypatch: pytest.MonkeyPatch):
+    """Two commands that both find no data directory on a fresh machine get one server, and neither an error."""
+    fresh, both = data_dir / "fresh", threading.Barrier(2, timeout=30)
+    mkdir = Path.mkdir
+
+    def together(self: Path, *arguments: int, **words: bool) -> None:
+        if self == fresh and not fresh.exists():
+            both.wait()
+        mkdir(self, *arguments, **words)
+
+    monkeypatch.setattr(Path, "mkdir", together)
+    with ThreadPoolExecutor(2) as pool:
+        servers = list(pool.map(lambda _: Embedded(fresh, settings=THROWAWAY).start(), range(2)))
+    assert servers[0].url == servers[1].url
+    assert [server.stop() for server in servers] == [False, True]
 
 
 def test_a_killed_user_does_not_keep_the_server_alive(data_dir: Path):

@@ -70,6 +70,7 @@ class Process:
 @contextmanager
 def started(town: Town, command: str) -> Iterator[Process]:
     """``syncd run`` or ``syncd worker`` at work; killed in the end if it still runs."""
+    assert command != "run" or "listen = " in town.config.read_text(), "it would take the port of another test's"
     popen = subprocess.Popen(
         [sys.executable, "-m", "syncd.cli.main", "--config", str(town.config), "--log-format", "json", command],
         stdout=subprocess.DEVNULL,

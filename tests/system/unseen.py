@@ -26,8 +26,8 @@ def secretly(town: Town, lead: str, change: Callable[[Any], None]) -> None:
 @contextmanager
 def beside_a_daemon(town: Town) -> Iterator[tuple[Process, Watch]]:
     """The town in step, and a daemon that polls it every second and reads notes only of leads that moved."""
-    text = town.config.read_text()
-    town.config.write_text(text.replace('poll = "5s"', 'poll = "1s"\nnotes_sweep = 0'))
+    text = town.config.read_text().replace('poll = "5s"', 'poll = "1s"\nnotes_sweep = 0')
+    town.config.write_text(f'{text}\n[web]\nlisten = "127.0.0.1:0"\n')
     assert typed(town, "sync", "--full", "--until-quiet").code == 0
     watch = Watch(town)
     with started(town, "run") as daemon:
