@@ -67,7 +67,7 @@ async def learn_agents(store: Store, clock: Clock, connection: Connection) -> No
 
 async def recall_agents(store: Store, connection: Connection) -> None:
     """The agents as the store knows them, for planning without asking the vendor."""
-    async with store.transaction() as tx:
+    async with store.reads() as tx:
         agents = await tx.agents()
         links = await tx.links_of("agent", [agent.id for agent in agents], connection.name)
     for link in links:

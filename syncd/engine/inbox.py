@@ -110,7 +110,7 @@ class Taking:
         self.taken.ignored += len(empty)
         name = self._connection.name
         lost = {hint.external_id for _, hints in told for hint in hints if hint.kind == "note" and not hint.parent}
-        async with self._store.transaction() as tx:
+        async with self._store.reads() as tx:
             note_links = await tx.links(name, "note", lost) if lost else {}
             rows = [Row(row, readings_of(hints, note_links)) for row, hints in told if hints]
             ids = {hint.external_id for row in rows for hint in row.readings if hint != AGENTS}

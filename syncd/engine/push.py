@@ -209,7 +209,7 @@ class Push:
         return []
 
     async def _links(self, lead: int) -> Sequence[Link]:
-        async with self._store.transaction() as tx:
+        async with self._store.reads() as tx:
             return await tx.links_of("lead", [lead], self._connection.name)
 
     # -- leads ---------------------------------------------------------------------------------

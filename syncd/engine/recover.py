@@ -38,7 +38,7 @@ class Recovered:
 async def recover(store: Store, clock: Clock, connection: Connection) -> Recovered:
     """Decide every waiting intent of a connection that can be decided now."""
     result = Recovered()
-    async with store.transaction() as tx:
+    async with store.reads() as tx:
         intents = await tx.intents(connection.name)
     for intent in intents:
         try:
@@ -73,7 +73,7 @@ async def _give_up(store: Store, intent: Intent) -> None:
 async def _find_lead(store: Store, clock: Clock, connection: Connection, intent: Intent) -> bool | None:
     """None when the lead is there now (linked); else whether the vendor's "not there" is conclusive."""
     name = connection.name
-    async with store.transaction() as tx:
+    async with store.reads() as tx:
         links = await tx.links_of("lead", [intent.lead], name)
     if any(link.state == LIVE for link in links):
         async with store.transaction() as tx:
@@ -83,7 +83,7 @@ async def _find_lead(store: Store, clock: Clock, connection: Connection, intent:
     found = await connection.adapter.find_leads(
         email=str(sent.get("email") or ""), phone=str(sent.get("phone") or ""), since=intent.at - SINCE_SLACK
     )
-    async with store.transaction() as tx:
+    async with store.reads() as tx:
         taken = await tx.links(name, "lead", [row.external_id for row in found.rows])
     rows = [row for row in found.rows if row.external_id not in taken and _ours(connection, row, intent)]
     if not rows:
@@ -127,6 +127,6 @@ async def _find_note(store: Store, clock: Clock, connection: Connection, intent:
         return True
     if not done.readable:
         raise _UncertainError
-    async with store.transaction() as tx:
+    async with store.reads() as tx:
         waiting = {waiting.id for waiting in await tx.intents(connection.name)}
     return None if intent.id not in waiting else True

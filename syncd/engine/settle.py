@@ -198,8 +198,7 @@ async def settle_note(
 
 async def _locked(tx: Tx, connection: Connection, operation: Operation) -> Link | None:
     kind = "note" if operation.kind == "note" else "lead"
-    await tx.lock([operation.lead])
-    return (await tx.links(connection.name, kind, [operation.external_id or ""])).get(operation.external_id or "")
+    return await tx.link(connection.name, kind, operation.external_id or "", lock=operation.lead)
 
 
 def _journal(operation: Operation, external_id: str, now: datetime, why: str) -> Change:

@@ -81,7 +81,7 @@ class Turn:
     async def waiting_s(self) -> float:
         """Seconds until a waiting intent or an unseen record can be decided; 0 if there is none."""
         unseen = 1.0 if await self._store.unseen(self._connection.name) else 0.0
-        async with self._store.transaction() as tx:
+        async with self._store.reads() as tx:
             intents = await tx.intents(self._connection.name)
         if not intents:
             return unseen

@@ -167,7 +167,7 @@ class Verify:
 
     async def _doubtful(self, rows: Sequence[Remote]) -> list[str]:
         """External ids of rows that show something else than they should, or that tell too little."""
-        async with self._store.transaction() as tx:
+        async with self._store.reads() as tx:
             links = await tx.links(self._connection.name, "lead", [row.external_id for row in rows])
         shots = await self._snapshots([link.node for link in links.values() if link.node is not None])
         doubtful = []
@@ -184,7 +184,7 @@ class Verify:
     async def _judge(self, remote: Remote, *, repair: bool, notes: bool) -> None:
         """One record as it is now, while nobody else works on its connection."""
         name, found = self._connection.name, self._drift.found
-        async with self._store.transaction() as tx:
+        async with self._store.reads() as tx:
             link = (await tx.links(name, "lead", [remote.external_id])).get(remote.external_id)
         shots = await self._snapshots([link.node]) if link is not None and link.node is not None else {}
         if link is None or link.state != LIVE or link.node not in shots:

@@ -114,7 +114,7 @@ class VerifyNotes:
 
     async def _held(self, records: Sequence[str]) -> dict[str, _Held]:
         name = self._connection.name
-        async with self._store.transaction() as tx:
+        async with self._store.reads() as tx:
             leads = await tx.links(name, "lead", records)
         nodes = {link.node: record for record, link in leads.items() if link.state == LIVE and link.node is not None}
         shots: dict[int, Snapshot] = {}
@@ -123,7 +123,7 @@ class VerifyNotes:
                 shots |= {shot.lead.id: shot for shot in some}
         ids = {note.id: shot.lead.id for shot in shots.values() for note in shot.notes}
         links: dict[int, dict[str, Link]] = {lead: {} for lead in shots}
-        async with self._store.transaction() as tx:
+        async with self._store.reads() as tx:
             for link in await tx.links_of(KIND, list(ids), name) if ids else ():
                 if link.node is not None:
                     links[ids[link.node]][link.external_id] = link
@@ -179,7 +179,7 @@ class VerifyNotes:
         strangers = {row.external_id for listing in listings.values() for row in listing.rows} - known
         if not strangers:
             return {}
-        async with self._store.transaction() as tx:
+        async with self._store.reads() as tx:
             return await tx.links(self._connection.name, KIND, strangers)
 
     # -- the comparison ------------------------------------------------------------------------------

@@ -16,7 +16,27 @@ from syncd.ports.rows import Agent, Batch, ConnectionState, HeldPlan, Intent, Le
 from syncd.ports.walks import Walks
 
 
-class Tx(Protocol):
+class Reads(Protocol):
+    """Statements that read, each as of its own moment."""
+
+    async def links(self, connection: str, kind: str, external_ids: Collection[str]) -> Mapping[str, Link]:
+        """Links of any state by external id."""
+        ...
+
+    async def links_of(self, kind: str, nodes: Collection[int], connection: str | None = None) -> Sequence[Link]:
+        """Links of any state of these canonical nodes."""
+        ...
+
+    async def agents(self) -> Sequence[Agent]:
+        """All agents."""
+        ...
+
+    async def intents(self, connection: str) -> Sequence[Intent]:
+        """Waiting intents of a connection, oldest first."""
+        ...
+
+
+class Tx(Reads, Protocol):
     """One transaction. Reads see their own writes; the end of the block commits, an exception rolls back."""
 
     async def digests(self, connection: str, kind: str, external_ids: Collection[str]) -> Mapping[str, bytes | None]:
@@ -26,12 +46,8 @@ class Tx(Protocol):
         """
         ...
 
-    async def links(self, connection: str, kind: str, external_ids: Collection[str]) -> Mapping[str, Link]:
-        """Links of any state by external id."""
-        ...
-
-    async def links_of(self, kind: str, nodes: Collection[int], connection: str | None = None) -> Sequence[Link]:
-        """Links of any state of these canonical nodes."""
+    async def link(self, connection: str, kind: str, external_id: str, *, lock: int) -> Link | None:
+        """The link of a record, of any state, as it stands once the lead ``lock`` is locked."""
         ...
 
     async def leads(self, ids: Collection[int], *, lock: bool = True) -> Mapping[int, Lead]:
@@ -58,10 +74,6 @@ class Tx(Protocol):
         """Notes of these leads, deleted ones included."""
         ...
 
-    async def agents(self) -> Sequence[Agent]:
-        """All agents."""
-        ...
-
     async def leads_of_agents(self, agents: Collection[int]) -> set[int]:
         """Leads on which any of these agents has a role."""
         ...
@@ -71,10 +83,6 @@ class Tx(Protocol):
 
         Without it two connections could make two leads of one person in the same moment.
         """
-        ...
-
-    async def intents(self, connection: str) -> Sequence[Intent]:
-        """Waiting intents of a connection, oldest first."""
         ...
 
     async def save(self, batch: Batch, *, run: int | None = None) -> None:
@@ -87,6 +95,10 @@ class Store(Walks, Mapped, Protocol):
 
     def transaction(self) -> AbstractAsyncContextManager[Tx]:
         """A short transaction; no vendor call may happen inside it."""
+        ...
+
+    def reads(self) -> AbstractAsyncContextManager[Reads]:
+        """For a look that needs no transaction, which costs two turns to the server; no vendor call inside it."""
         ...
 
     def on_dirty(self, told: Callable[[Collection[int]], None]) -> None:

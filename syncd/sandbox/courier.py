@@ -107,7 +107,8 @@ class Courier:
                     work.add_done_callback(lambda _task: gate.release())
         finally:
             self._wake = None
-            await own.aclose()
+            for wire in filter(None, (own, self.transport)):
+                await wire.aclose()
 
     def _push(self, parcel: Parcel, late_s: float) -> None:
         with self._lock:

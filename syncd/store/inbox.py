@@ -55,7 +55,7 @@ class PostgresInbox:
     async def settle(self, taken: Collection[Waiting], state: str, at: datetime) -> None:
         """These rows are done or ignored, as far as nobody said them again meanwhile."""
         if taken:
-            await self._execute(self._SETTLE, state, at, [row.id for row in taken])
+            await self._store.execute(self._SETTLE, state, at, [row.id for row in taken])
 
     _AGAIN = """
     UPDATE inbox SET state = again.state, due_at = again.due_at, settled_at = again.settled_at,
@@ -69,7 +69,7 @@ class PostgresInbox:
         """These rows are tried again later, or have failed."""
         if not taken:
             return
-        await self._execute(
+        await self._store.execute(
             self._AGAIN,
             [row.id for row in taken],
             [FAILED if row.at is None else STILL_WAITING for row in taken],
@@ -104,10 +104,6 @@ class PostgresInbox:
         while count := (await self._store.fetch(self._FORGET, before, FORGOTTEN_AT_ONCE))[0][0]:
             done += count
         return done
-
-    async def _execute(self, query: str, *parameters: Any) -> None:
-        async with self._store.transaction() as tx:
-            await tx.raw.execute(query.encode(), parameters)
 
 
 def _waiting(row: Sequence[Any]) -> Waiting:

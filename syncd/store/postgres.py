@@ -47,6 +47,12 @@ class PostgresStore(WalkRows, MappedRows):
         if tx.dirtied:
             self._dirtied(tx.dirtied)
 
+    @asynccontextmanager
+    async def reads(self) -> AsyncGenerator[Transaction]:
+        """For a look that needs no transaction, which costs two turns to the server; no vendor call inside it."""
+        async with self._raw(single=True) as raw:
+            yield Transaction(raw, self._clock, self.database.lock_key("serialize"))
+
     def on_dirty(self, told: Callable[[Collection[int]], None]) -> None:
         """From now on tell this one, and nobody else, of leads that have to be planned, as soon as it is committed."""
         self._dirtied = told
@@ -103,14 +109,14 @@ class PostgresStore(WalkRows, MappedRows):
         """Clear the dirty flag of leads that are still at this version (and not marked since)."""
         if versions:
             seen = [list(versions), list(versions.values())]
-            await self._execute(self._CLEAN, *seen, *seen)
+            await self.execute(self._CLEAN, *seen, *seen)
 
     _IN_STEP = "UPDATE connection SET in_step_at = greatest(in_step_at, %s) WHERE name = ANY(%s)"
 
     async def in_step(self, connections: Collection[str], at: datetime) -> None:
         """Remember that a plan begun at this moment found nothing left to write at these connections."""
         if connections:
-            await self._execute(self._IN_STEP, at, sorted(connections))
+            await self.execute(self._IN_STEP, at, sorted(connections))
 
     _LIVE_IDS = """
     SELECT external_id FROM link WHERE connection = %s AND kind = %s AND external_id > %s AND state = 'live'
@@ -169,7 +175,7 @@ class PostgresStore(WalkRows, MappedRows):
 
     async def announce(self, connection: str, external_id: str, tried: Mapping[str, Any]) -> None:
         """Lay entries over the ``pending`` of a lead's link and commit, before a repeatable call goes out."""
-        await self._execute(self._ANNOUNCE, rows.jsonb(dict(tried)), connection, clean(external_id))
+        await self.execute(self._ANNOUNCE, rows.jsonb(dict(tried)), connection, clean(external_id))
 
     # One row per connection and fingerprint as long as the plan is not done; whoever comes second keeps the first.
     _HOLD = """
@@ -185,7 +191,7 @@ class PostgresStore(WalkRows, MappedRows):
         """
         for number in range(1, 1000):
             code = plan.id if number == 1 else f"{plan.id}-{number}"
-            await self._execute(
+            await self.execute(
                 self._HOLD, code, plan.connection, plan.fingerprint, [clean(reason) for reason in plan.reasons],
                 rows.json(plan.operations), plan.state, plan.at,
             )  # fmt: skip
@@ -217,11 +223,11 @@ class PostgresStore(WalkRows, MappedRows):
     async def end_run(self, run: int, counts: Mapping[str, int], error: str = "") -> None:
         """Close a run with its counts."""
         query = "UPDATE run SET ended_at = %s, counts = %s, error = %s WHERE id = %s"
-        await self._execute(query, self._clock.now(), rows.jsonb(dict(counts)), clean(error), run)
+        await self.execute(query, self._clock.now(), rows.jsonb(dict(counts)), clean(error), run)
 
     async def forget_runs(self, before: datetime) -> None:
         """Delete the rows of runs that ended before a moment; what they changed stays in the journal."""
-        await self._execute("DELETE FROM run WHERE ended_at < %s", before)
+        await self.execute("DELETE FROM run WHERE ended_at < %s", before)
 
     @asynccontextmanager
     async def exclusively(self, connection: str, *, wait_s: float = 0) -> AsyncGenerator[bool]:
@@ -287,7 +293,8 @@ class PostgresStore(WalkRows, MappedRows):
         async with self._raw(single=True) as raw:
             return await fetch(raw, query, *parameters)
 
-    async def _execute(self, query: str, *parameters: Any) -> None:
+    async def execute(self, query: str, *parameters: Any) -> None:
+        """One statement, committed at once."""
         async with self._raw(single=True) as raw:
             await raw.execute(query.encode(), parameters)
 

@@ -6,7 +6,7 @@ be there already is copied into a temporary twin and upserted by one statement. 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sized
+from collections.abc import Collection, Iterable, Mapping, Sequence, Sized
 from datetime import datetime
 
 from syncd.domain.normalize import fold
@@ -58,6 +58,8 @@ async def _save(raw: Raw, batch: Batch, now: datetime, run: int | None) -> None:
     if batch.quarantine or batch.unquarantine:
         await _quarantine(raw, batch)
     await _rest(raw, batch, now)
+    if marked := batch.dirty - changed.keys():  # those that changed bear the mark already
+        await raw.execute(_MARK_DIRTY, [list(marked)])
 
 
 # ── agents ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -82,8 +84,8 @@ async def _new_leads(raw: Raw, leads: list[Lead], now: datetime) -> None:
     await write(raw, rows.LEAD, (rows.lead_row(lead, now, dirty=lead.dirty) for lead in leads))
     await write(raw, rows.LEAD_EMAIL, ((email, lead.id) for lead in leads for email in rows.emails_of(lead)))
     await write(raw, rows.LEAD_PHONE, ((number, lead.id) for lead in leads for number in rows.phones_of(lead)))
-    await write(raw, rows.ASSIGNMENT, ((lead.id, role, agent) for lead in leads for role, agent in rows.roles_of(lead)))
-    await _labels(raw, leads)
+    await write(raw, rows.ASSIGNMENT, _roles_of(leads))
+    await _labels(raw, _labels_of(leads))
 
 
 # Every column but the id and created_at; the version counts from the row itself.
@@ -94,44 +96,39 @@ _UPDATE_LEADS = f"""
 UPDATE lead SET {_SET}, dirty = true, version = lead.version + 1 FROM in_lead i WHERE lead.id = i.id
 """  # noqa: S608 - column names of our own
 
-# The match keys of changed leads: those gone, those new. Unchanged ones are not touched.
-_DROP_EMAILS = """
-DELETE FROM lead_email t WHERE t.lead = ANY(%s) AND NOT EXISTS (
-    SELECT FROM unnest(%s::text[], %s::int8[]) u (email, lead) WHERE u.lead = t.lead AND u.email = t.email)
-"""
-_ADD_EMAILS = """
-INSERT INTO lead_email (email, lead) SELECT * FROM unnest(%s::text[], %s::int8[]) ON CONFLICT DO NOTHING
-"""
-_DROP_PHONES = """
-DELETE FROM lead_phone t WHERE t.lead = ANY(%s) AND NOT EXISTS (
-    SELECT FROM unnest(%s::text[], %s::int8[]) u (number, lead) WHERE u.lead = t.lead AND u.number = t.number)
-"""
-_ADD_PHONES = """
-INSERT INTO lead_phone (number, lead) SELECT * FROM unnest(%s::text[], %s::int8[]) ON CONFLICT DO NOTHING
-"""
-_DROP_ROLES = """
-DELETE FROM assignment t WHERE t.lead = ANY(%s) AND NOT EXISTS (
-    SELECT FROM unnest(%s::int8[], %s::text[]) u (lead, role) WHERE u.lead = t.lead AND u.role = t.role)
-"""
-_ADD_ROLES = """
-INSERT INTO assignment (lead, role, agent) SELECT * FROM unnest(%s::int8[], %s::text[], %s::int8[])
-ON CONFLICT (lead, role) DO UPDATE SET agent = EXCLUDED.agent WHERE assignment.agent <> EXCLUDED.agent
+# What belongs to changed leads: what is gone, what is new. The rest is not touched, so no part meets another's rows.
+_BELONGINGS = """
+WITH email AS (SELECT * FROM unnest(%(emails)s::text[], %(emails_of)s::int8[]) u (email, lead)),
+     phone AS (SELECT * FROM unnest(%(phones)s::text[], %(phones_of)s::int8[]) u (number, lead)),
+     role AS (SELECT * FROM unnest(%(roles_of)s::int8[], %(roles)s::text[], %(agents)s::int8[]) u (lead, role, agent)),
+     tag AS (SELECT * FROM unnest(%(labels_of)s::int8[], %(labels)s::text[]) u (lead, key)),
+     emails_gone AS (DELETE FROM lead_email t WHERE t.lead = ANY(%(leads)s) AND NOT EXISTS (
+         SELECT FROM email u WHERE u.lead = t.lead AND u.email = t.email)),
+     emails_new AS (INSERT INTO lead_email (email, lead) SELECT * FROM email ON CONFLICT DO NOTHING),
+     phones_gone AS (DELETE FROM lead_phone t WHERE t.lead = ANY(%(leads)s) AND NOT EXISTS (
+         SELECT FROM phone u WHERE u.lead = t.lead AND u.number = t.number)),
+     phones_new AS (INSERT INTO lead_phone (number, lead) SELECT * FROM phone ON CONFLICT DO NOTHING),
+     roles_gone AS (DELETE FROM assignment t WHERE t.lead = ANY(%(leads)s) AND NOT EXISTS (
+         SELECT FROM role u WHERE u.lead = t.lead AND u.role = t.role)),
+     roles_new AS (INSERT INTO assignment (lead, role, agent) SELECT * FROM role
+         ON CONFLICT (lead, role) DO UPDATE SET agent = EXCLUDED.agent WHERE assignment.agent <> EXCLUDED.agent)
+DELETE FROM lead_label t USING label l WHERE l.id = t.label AND t.lead = ANY(%(leads)s) AND NOT EXISTS (
+    SELECT FROM tag u WHERE u.lead = t.lead AND u.key = l.key)
 """
 
 
 async def _changed_leads(raw: Raw, leads: list[Lead], now: datetime) -> None:
-    ids = [lead.id for lead in leads]
     await merge(raw, rows.LEAD, (rows.lead_row(lead, now, dirty=True) for lead in leads), _UPDATE_LEADS)
-    emails = _columns(((email, lead.id) for lead in leads for email in rows.emails_of(lead)), 2)
-    await raw.execute(_DROP_EMAILS, [ids, *emails])
-    await raw.execute(_ADD_EMAILS, emails)
-    phones = _columns(((number, lead.id) for lead in leads for number in rows.phones_of(lead)), 2)
-    await raw.execute(_DROP_PHONES, [ids, *phones])
-    await raw.execute(_ADD_PHONES, phones)
-    roles = _columns(((lead.id, role, agent) for lead in leads for role, agent in rows.roles_of(lead)), 3)
-    await raw.execute(_DROP_ROLES, [ids, *roles[:2]])
-    await raw.execute(_ADD_ROLES, roles)
-    await _labels(raw, leads, replace=True)
+    labels = _labels_of(leads)
+    belongings = {
+        "leads": [lead.id for lead in leads],
+        **_named(("emails", "emails_of"), ((email, lead.id) for lead in leads for email in rows.emails_of(lead))),
+        **_named(("phones", "phones_of"), ((number, lead.id) for lead in leads for number in rows.phones_of(lead))),
+        **_named(("roles_of", "roles", "agents"), _roles_of(leads)),
+        **_named(("labels_of", "labels"), labels),
+    }
+    await raw.execute(_BELONGINGS, belongings)
+    await _labels(raw, labels)
 
 
 # Labels nobody had so far. In the order of their keys, so that two pages cannot wait for each other.
@@ -141,10 +138,6 @@ SELECT DISTINCT ON (u.key) u.key, u.name FROM unnest(%s::text[], %s::text[]) u (
 WHERE NOT EXISTS (SELECT FROM label l WHERE l.key = u.key) ORDER BY u.key, u.name
 ON CONFLICT (key) DO NOTHING
 """
-_DROP_LABELS = """
-DELETE FROM lead_label t USING label l WHERE l.id = t.label AND t.lead = ANY(%s) AND NOT EXISTS (
-    SELECT FROM unnest(%s::int8[], %s::text[]) u (lead, key) WHERE u.lead = t.lead AND u.key = l.key)
-"""
 _ADD_LABELS = """
 INSERT INTO lead_label (lead, label, name)
 SELECT u.lead, l.id, u.name FROM unnest(%s::int8[], %s::text[], %s::text[]) u (lead, key, name) JOIN label l USING (key)
@@ -152,20 +145,26 @@ ON CONFLICT (lead, label) DO UPDATE SET name = EXCLUDED.name WHERE lead_label.na
 """
 
 
-async def _labels(raw: Raw, leads: list[Lead], *, replace: bool = False) -> None:
+def _roles_of(leads: Iterable[Lead]) -> Iterable[tuple[int, str, int]]:
+    return ((lead.id, role, agent) for lead in leads for role, agent in rows.roles_of(lead))
+
+
+def _labels_of(leads: Iterable[Lead]) -> dict[tuple[int, str], str]:
+    """(lead, folded name) → the name."""
     on: dict[tuple[int, str], str] = {}
     for lead in leads:
         labels: Iterable[str] = lead.fields.get("labels", ())  # type: ignore[assignment]
         # One spelling per folded name: the first in order, so that the outcome does not depend on a set's order.
         for name in sorted(labels, reverse=True):
             on[lead.id, fold(name)] = name
-    ids, keys, names = [ident for ident, _ in on], [key for _, key in on], list(on.values())
-    if replace:
-        await raw.execute(_DROP_LABELS, [[lead.id for lead in leads], ids, keys])
+    return on
+
+
+async def _labels(raw: Raw, on: Mapping[tuple[int, str], str]) -> None:
     if on:
-        distinct = dict(zip(keys, names, strict=True))
+        distinct = {key: name for (_, key), name in on.items()}
         await raw.execute(_NEW_LABELS, [list(distinct), list(distinct.values())])
-        await raw.execute(_ADD_LABELS, [ids, keys, names])
+        await raw.execute(_ADD_LABELS, [*_columns(on, 2), list(on.values())])
 
 
 # Marking counts as a change: whoever cleans up after an older version must not clear this mark.
@@ -190,7 +189,9 @@ async def _notes(raw: Raw, batch: Batch) -> None:
 
 # Links that leave a node make room first: uniqueness per live node is checked row by row.
 _LEAVE_NODES = """
-UPDATE link SET state = 'tombstone' FROM in_link i
+UPDATE link SET state = 'tombstone'
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::int8[], %s::int4[], %s::text[])
+     i (connection, kind, external_id, node, part, state)
 WHERE link.connection = i.connection AND link.kind = i.kind AND link.external_id = i.external_id
   AND link.state = 'live' AND (link.node, link.part, i.state) IS DISTINCT FROM (i.node, i.part, 'live')
 """
@@ -203,7 +204,8 @@ ON CONFLICT (connection, kind, external_id) DO UPDATE SET {rows.LINK.sets("conne
 async def _links(raw: Raw, links: Iterable[Link]) -> None:
     # In the order of the key, so that two pages cannot wait for each other.
     ordered = sorted(map(rows.link_row, links), key=lambda row: tuple(row[:3]))
-    await merge(raw, rows.LINK, ordered, _LEAVE_NODES, _UPSERT_LINKS)
+    await raw.execute(_LEAVE_NODES, _columns((row[:6] for row in ordered), 6))
+    await merge(raw, rows.LINK, ordered, _UPSERT_LINKS)
 
 
 _DIGESTS = """
@@ -325,8 +327,11 @@ async def _rest(raw: Raw, batch: Batch, now: datetime) -> None:
     if batch.notes_read:
         read = ((name, clean(ident), at) for (name, ident), at in batch.notes_read.items())
         await raw.execute(_NOTES_READ, _columns(read, 3))
-    if batch.dirty:
-        await raw.execute(_MARK_DIRTY, [list(batch.dirty)])
+
+
+def _named(names: Sequence[str], records: Iterable[Collection[object]]) -> dict[str, list[object]]:
+    """`_columns` by name."""
+    return dict(zip(names, _columns(records, len(names)), strict=True))
 
 
 def _columns(records: Iterable[Collection[object]], width: int) -> list[list[object]]:

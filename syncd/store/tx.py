@@ -40,12 +40,13 @@ class Transaction:
         found = await fetch(self.raw, self._DIGESTS, connection, kind, _texts(external_ids))
         return dict(found)
 
+    _BY_RECORD = f"{rows.LINKS} WHERE connection = %s AND kind = %s AND external_id = ANY(%s)"
+
     async def links(self, connection: str, kind: str, external_ids: Collection[str]) -> Mapping[str, Link]:
         """Links of any state by external id."""
         if not external_ids:
             return {}
-        where = f"{rows.LINKS} WHERE connection = %s AND kind = %s AND external_id = ANY(%s)"
-        found = await fetch(self.raw, where, connection, kind, _texts(external_ids))
+        found = await fetch(self.raw, self._BY_RECORD, connection, kind, _texts(external_ids))
         return {row[2]: rows.link_of(row) for row in found}
 
     async def links_of(self, kind: str, nodes: Collection[int], connection: str | None = None) -> Sequence[Link]:
@@ -63,10 +64,16 @@ class Transaction:
         """Leads by id, locked in id order."""
         if not ids:
             return {}
-        if lock:
-            await self.lock(ids)
-        found = await fetch(self.raw, f"{rows.LEADS} WHERE l.id = ANY(%s) ORDER BY l.id", list(ids))
+        wanted = f"{rows.LEADS} WHERE l.id = ANY(%s) ORDER BY l.id", [list(ids)]
+        locked = [(self._LOCK_LEADS, [list(ids)])] if lock else []
+        *_, found = await fetch_all(self.raw, *locked, wanted)
         return {row[0]: rows.lead_of(row) for row in found}
+
+    async def link(self, connection: str, kind: str, external_id: str, *, lock: int) -> Link | None:
+        """The link of a record, of any state, as it stands once the lead ``lock`` is locked."""
+        wanted = self._BY_RECORD, [connection, kind, [clean(external_id)]]
+        _, found = await fetch_all(self.raw, (self._LOCK_LEADS, [[lock]]), wanted)
+        return rows.link_of(found[0]) if found else None
 
     async def lock(self, ids: Collection[int]) -> None:
         """Until this transaction ends, nobody else changes these leads or what belongs to them."""

@@ -161,7 +161,7 @@ async def test_errors_of_the_database_tell_nothing(world: World, everything: tup
     """A database that fails in the middle of a page is one line without any row of it."""
     handler, stream = everything
     async with world.open() as syncd:
-        await syncd.store._execute("ALTER TABLE lead ADD CONSTRAINT nobody CHECK (first_name <> 'Xanthippe')")
+        await syncd.store.execute("ALTER TABLE lead ADD CONSTRAINT nobody CHECK (first_name <> 'Xanthippe')")
     world.cinc.add_person(**person())
     world.chime.add_person(**ada())
     with pytest.raises(BaseException) as caught:  # noqa: PT011 -- whatever it is, its words count

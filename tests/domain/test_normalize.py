@@ -62,6 +62,8 @@ def test_national_digits_are_read_back_as_the_same_number(raw: str, region: str)
         ("415-555-0100 ext. 12", "US", "+14155550100 x12"),
         (" ask mum ", "US", "ask mum"),
         ("555-01", "US", "555-01"),
+        ("000000", "DE", "000000"),
+        ("+39 06 6982", "US", "+39066982"),
         (4155550100, "US", "+14155550100"),
         (None, "US", ""),
     ],

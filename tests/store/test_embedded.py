@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -89,7 +90,7 @@ def test_two_may_make_the_directory_at_once(data_dir: Path, monkeypatch: pytest.
     fresh, both = data_dir / "fresh", threading.Barrier(2, timeout=30)
     mkdir = Path.mkdir
 
-    def together(self: Path, *arguments: int, **words: bool) -> None:
+    def together(self: Path, *arguments: Any, **words: Any) -> None:
         if self == fresh and not fresh.exists():
             both.wait()
         mkdir(self, *arguments, **words)
