@@ -52,10 +52,10 @@ class Syncd:
 
 
 @asynccontextmanager
-async def open_store(settings: Settings, *, brief: bool = False) -> AsyncIterator[tuple[Database, PostgresStore]]:
+async def open_store(settings: Settings, *, commanded: bool = False) -> AsyncIterator[tuple[Database, PostgresStore]]:
     """The database (started if it is ours) and the store on it. Raises DatabaseError if it is behind.
 
-    brief  for commands that look something up and end: no pool of connections, which saves loading SQLAlchemy
+    commanded  by a person, whose word is on the disk once it is taken
     """
     from syncd.store.database import open_database
     from syncd.store.postgres import PostgresStore
@@ -65,7 +65,7 @@ async def open_store(settings: Settings, *, brief: bool = False) -> AsyncIterato
     database = await asyncio.to_thread(open_database, config.url, config.schema_name, config.data_dir)
     try:
         await asyncio.to_thread(require_current, database)
-        store = PostgresStore(database, pool_size=0) if brief else PostgresStore(database)
+        store = PostgresStore(database, brisk=not commanded)
         try:
             yield database, store
         finally:
@@ -165,7 +165,7 @@ class Keeping:
 async def open_keeping(settings: Settings) -> AsyncIterator[Keeping]:
     """What `syncd auth` needs. Raises DatabaseError."""
     clock = SystemClock()
-    async with open_store(settings, brief=True) as (database, store), open_quota(database, clock) as quota:
+    async with open_store(settings, commanded=True) as (database, store), open_quota(database, clock) as quota:
         yield Keeping(settings, store, open_credentials(settings, database, clock), clock, quota)
 
 

@@ -81,7 +81,7 @@ async def opened_store(settings: Settings) -> AsyncIterator[PostgresStore]:
     """The store of the config, without any adapter."""
     from syncd.bootstrap import open_store
 
-    async with open_store(settings, brief=True) as (_, store):
+    async with open_store(settings, commanded=True) as (_, store):
         yield store
 
 

@@ -118,16 +118,6 @@ def translated() -> Iterator[None]:
         yield
     except psycopg.Error as error:
         raise explain(error) from None
-    except Exception as error:
-        # Loaded here only: a command that never used SQLAlchemy has no error of it either.
-        import sqlalchemy.exc
-
-        if isinstance(error, sqlalchemy.exc.DBAPIError) and isinstance(error.orig, psycopg.Error):
-            raise explain(error.orig) from None
-        if isinstance(error, sqlalchemy.exc.TimeoutError):
-            message = "every connection to the database is in use"
-            raise DatabaseError(message, hint="fewer commands at once, or a larger pool") from None
-        raise
 
 
 def explain(error: psycopg.Error) -> DatabaseError:

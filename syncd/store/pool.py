@@ -1,28 +1,36 @@
-"""Sessions with PostgreSQL: SQLAlchemy's pool of them, and the driver's own connection beneath it.
+"""Sessions with PostgreSQL, kept: the same few again and again, because they have the statements prepared.
 
-Pooled sessions do not wait for the disk (`Database.brisk_options`): an edit takes half a dozen commits on its way, and
-a disk that is slow at times would hold up all of them.
+Sessions of the service do not wait for the disk (`Database.brisk_options`): an edit takes half a dozen commits on its
+way, and a disk that is slow at times would hold up all of them.
+
+A pool of our own because an edit on its way needs a dozen sessions one after the other, and a library's would be a
+seventh of the time all of it takes (docs/decisions.md, 45). Belongs to one event loop.
 """
 
 from __future__ import annotations
 
+import asyncio
 import select
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, cast
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg import IsolationLevel
 from psycopg.pq import TransactionStatus
 
-from syncd.store.copy import Raw
-from syncd.store.database import Database
+from syncd.domain.errors import DatabaseError
 from syncd.store.jsonb import adapt_connection
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncEngine
+    from syncd.store.copy import Raw
+    from syncd.store.database import Database
 
-OVERFLOW = 10
+KEPT = 5
+"""Sessions kept while nobody uses them."""
+MOST = 15
+"""Sessions at once; whoever comes then waits."""
 TIMEOUT_S = 30
 IDLE_S = 5.0
 """After so long without use a session is tried before it is used, even if the server has said nothing."""
@@ -31,86 +39,103 @@ PREPARE_AFTER = 3
 
 
 class Pool:
-    """The sessions of one store."""
+    """The sessions of one store. Raises psycopg's errors, and DatabaseError if none becomes free."""
 
-    def __init__(self, database: Database, size: int) -> None:
-        """``size``: sessions kept; 0: none, each use makes its own and SQLAlchemy is never loaded (half a second)."""
-        self._database = database
-        self._engine = _engine(database, size) if size else None
-        # An engine is costly to derive, so it is done once.
-        self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT") if self._engine else None
+    def __init__(self, database: Database, *, brisk: bool) -> None:
+        """Nothing is connected yet. ``brisk``: commits need not wait for the disk."""
+        self._url = database.libpq_url
+        options = database.brisk_options if brisk else database.options
+        self._options: dict[str, Any] = options | {"prepare_threshold": PREPARE_AFTER}
+        self._free: list[tuple[Raw, float]] = []
+        self._places = asyncio.Semaphore(MOST)
+        self._kept = KEPT
 
     @asynccontextmanager
-    async def session(self, *, single: bool) -> AsyncGenerator[Raw]:
-        """A session in a transaction; ``single``: each statement is one by itself."""
-        engine = self._single if single else self._engine
-        if engine is None:
-            session = await psycopg.AsyncConnection.connect(
-                self._database.libpq_url, autocommit=single, **self._database.options
-            )
-            async with session:
-                adapt_connection(session)
-                yield cast("Raw", session)
-            return
-        async with engine.begin() as connection:
-            raw = cast("Raw", (await connection.get_raw_connection()).driver_connection)
+    async def session(self, *, single: bool = False, snapshot: bool = False) -> AsyncGenerator[Raw]:
+        """A session in a transaction, committed at the end of the block unless it raises.
+
+        single    each statement is a transaction by itself
+        snapshot  everything is read as of the first statement, and nothing can be written
+        """
+        async with self._place():
+            raw = await self._idle() or await self._fresh()
             try:
+                await _prepare(raw, single=single, snapshot=snapshot)
                 yield raw
+                if not single:
+                    await raw.commit()
             except BaseException:
-                if raw.pgconn.transaction_status == TransactionStatus.ACTIVE:
-                    await connection.invalidate()  # cut off in mid-command: no rollback can be sent on it
+                if raw.pgconn.transaction_status in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:
+                    with suppress(psycopg.Error):
+                        await raw.rollback()
                 raise
+            finally:
+                await self._back(raw)
 
     async def aclose(self) -> None:
-        """End all sessions."""
-        if self._engine is not None:
-            await self._engine.dispose()
+        """End all sessions; those in use as soon as they are given back."""
+        self._kept = 0
+        while self._free:
+            await self._free.pop()[0].close()
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncGenerator[None]:
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                await self._places.acquire()
+        except TimeoutError:
+            message = "every connection to the database is in use"
+            raise DatabaseError(message, hint="fewer commands at once, or a faster database") from None
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    async def _idle(self) -> Raw | None:
+        """The session used last. One of a server that was restarted since is noticed before a page is lost on it."""
+        while self._free:
+            raw, used = self._free.pop()
+            doubtful = time.monotonic() - used > IDLE_S or _said_something(raw)
+            if not doubtful or await _lives(raw):
+                return raw
+            await raw.close()
+        return None
+
+    async def _fresh(self) -> Raw:
+        raw = await psycopg.AsyncConnection.connect(self._url, **self._options)
+        adapt_connection(raw)
+        await raw.set_isolation_level(IsolationLevel.READ_COMMITTED)  # whatever the server's habit is
+        return raw
+
+    async def _back(self, raw: Raw) -> None:
+        """Keep it, unless it is broken, or was cut off in mid-command: nothing can be sent on it then."""
+        if raw.pgconn.transaction_status == TransactionStatus.IDLE and len(self._free) < self._kept:
+            self._free.append((raw, time.monotonic()))
+        else:
+            await raw.close()
 
 
-def _engine(database: Database, size: int) -> AsyncEngine:
-    from sqlalchemy import event
-    from sqlalchemy.exc import DisconnectionError
-    from sqlalchemy.ext.asyncio import create_async_engine
-
-    engine = create_async_engine(
-        database.sqlalchemy_url,
-        connect_args=database.brisk_options | {"prepare_threshold": PREPARE_AFTER},
-        pool_size=size,
-        max_overflow=OVERFLOW,
-        pool_timeout=TIMEOUT_S,
-        # The same few again and again: they have the statements prepared.
-        pool_use_lifo=True,
-        hide_parameters=True,
-        use_native_hstore=False,
-    )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def adapt(session: Any, _record: object) -> None:
-        adapt_connection(session.driver_connection)
-
-    # A server that was restarted meanwhile is noticed before a page is lost on it.
-    @event.listens_for(engine.sync_engine, "checkout")
-    def look(session: Any, record: Any, _proxy: object) -> None:
-        now = time.monotonic()
-        idle = now - record.info.get("used", now) > IDLE_S
-        if (idle or _said_something(session.driver_connection)) and not _lives(session):
-            raise DisconnectionError
-        record.info["used"] = now
-
-    return engine
+async def _prepare(raw: Raw, *, single: bool, snapshot: bool) -> None:
+    if raw.autocommit is not single:
+        await raw.set_autocommit(single)
+    if bool(raw.read_only) is not snapshot:
+        await raw.set_read_only(snapshot or None)
+        await raw.set_isolation_level(IsolationLevel.REPEATABLE_READ if snapshot else IsolationLevel.READ_COMMITTED)
 
 
 def _said_something(raw: Raw) -> bool:
     """Whether the server sent what nobody asked for, its farewell for instance. Costs no turn to the server."""
+    if raw.closed:
+        return True
     poll = select.poll()
     poll.register(raw.pgconn.socket, select.POLLIN)
     return bool(poll.poll(0))
 
 
-def _lives(session: Any) -> bool:
+async def _lives(raw: Raw) -> bool:
     try:
-        session.cursor().execute("")
-        session.rollback()
-    except Exception:  # noqa: BLE001 -- whatever is wrong with it, another one is made
+        await raw.execute(b"")
+        await raw.rollback()
+    except psycopg.Error:
         return False
     return True

@@ -21,21 +21,20 @@ from syncd.store.pool import Pool
 from syncd.store.tx import Transaction, fetch
 from syncd.store.walks import WalkRows
 
-POOL_SIZE = 5
 LIVE_IDS_BATCH = 5000
 
 
 class PostgresStore(WalkRows, MappedRows):
     """The `Store` of PostgreSQL. Every method raises DatabaseError where the database fails."""
 
-    def __init__(self, database: Database, *, clock: Clock | None = None, pool_size: int = POOL_SIZE) -> None:
+    def __init__(self, database: Database, *, clock: Clock | None = None, brisk: bool = True) -> None:
         """Nothing is connected yet. The database must be current (`schema.require_current`).
 
-        pool_size  sessions kept; 0: none, for commands that look something up and end
+        brisk  commits need not wait for the disk; those that a person asks for do
         """
         self.database = database
         self._clock = clock or SystemClock()
-        self._pool = Pool(database, pool_size)
+        self._pool = Pool(database, brisk=brisk)
         self._dirtied: Callable[[Collection[int]], None] = lambda _leads: None
 
     @asynccontextmanager
@@ -283,9 +282,7 @@ class PostgresStore(WalkRows, MappedRows):
         single    for one statement, which is a transaction by itself
         """
         with translated():
-            async with self._pool.session(single=single) as raw:
-                if snapshot:
-                    await raw.execute(b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            async with self._pool.session(single=single, snapshot=snapshot) as raw:
                 yield raw
 
     async def fetch(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:

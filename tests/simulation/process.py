@@ -72,6 +72,14 @@ class Store:
         self._life.boundary("after commit")
 
     @asynccontextmanager
+    async def reads(self) -> AsyncGenerator[Any]:
+        """A look."""
+        async with self._turn:
+            self._life.check()
+            async with self._inner.reads() as tx:
+                yield tx
+
+    @asynccontextmanager
     async def exclusively(self, connection: str, *, wait_s: float = 0) -> AsyncGenerator[bool]:
         """The lock of a connection; the database lets go of it when the process dies."""
         self._life.check()

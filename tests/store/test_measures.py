@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -26,12 +27,13 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture
-async def timed(database: Database, clock: VirtualClock) -> PostgresStore:
+async def timed(database: Database, clock: VirtualClock) -> AsyncIterator[PostgresStore]:
     """A store with two connections, on that clock."""
-    store = PostgresStore(database, clock=clock, pool_size=0)
+    store = PostgresStore(database, clock=clock)
     for name in ("chime", "cinc"):
         await store.connection(name, name)
-    return store
+    yield store
+    await store.aclose()
 
 
 async def changed(store: PostgresStore, ids: list[int]) -> None:
