@@ -59,6 +59,8 @@ class Ingest:
     async def page(self, page: Page, stream: str = "leads", *, thorough: bool = False) -> Ingested:
         """One page of a listing: only rows with a new digest are looked at. Commits the page's cursor.
 
+        Their notes may have changed as well, and count as never read from here on: whoever reads notes next owes them.
+
         ``thorough`` also completes rows that lack sections and look unchanged: what is missing may have changed.
         """
         ids = [row.external_id for row in page.rows]
@@ -76,7 +78,7 @@ class Ingest:
                     await tx.save(Batch(cursors=cursors), run=self._run)
                 return result
         rows = await self._completed(rows, result)
-        done = await self._records(rows, {}, cursors, page.broken)
+        done = await self._records(rows, {}, cursors, page.broken, notes_owed=True)
         result.parsed, result.touched = done.parsed, done.touched
         return result
 
@@ -115,6 +117,8 @@ class Ingest:
         pinned: Mapping[str, int],
         cursors: dict[tuple[str, str], str],
         broken: Sequence[tuple[str, object]],
+        *,
+        notes_owed: bool = False,
     ) -> Ingested:
         now = self._clock.now()
         result = Ingested(pulled=len(rows), parsed=[row.external_id for row in rows])
@@ -135,6 +139,8 @@ class Ingest:
                     result.touched.add(remote.external_id)
                 batch.unquarantine.append((name, KIND, remote.external_id))
             batch.new_leads += [graph.leads[i] for i in sorted(graph.fresh)]
+            if notes_owed:
+                batch.links = [replace(link, notes_read_at=None) for link in batch.links]
             batch.leads += [graph.leads[i] for i in sorted(graph.changed - graph.fresh)]
             await tx.save(batch, run=self._run)
         return result

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+import structlog
+
 from syncd.domain import notes
 from syncd.domain.errors import NotFoundError, TransientError, UnreadableError
 from syncd.engine.connection import Connection, Progress, silent
@@ -26,6 +28,7 @@ LEADS_AT_ONCE = 8
 LEADS_PER_PAGE = 64
 NOT_YET = 404
 """A TransientError of this status: the vendor does not show yet what we created there."""
+_log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -52,46 +55,64 @@ class _Page:
 class NoteIngest:
     """Reads the notes of leads at one connection into the graph."""
 
-    def __init__(self, store: Store, clock: Clock, connection: Connection, *, run: int | None = None) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, connection: Connection, *, run: int | None = None, failures_max: int = 1
+    ) -> None:
+        """``failures_max``: so many leads whose notes cannot be read are too many; fewer are passed over."""
         self._store = store
         self._clock = clock
         self._connection = connection
         self._run = run
+        self._failures_left = failures_max
+
+    @property
+    def wanted(self) -> bool:
+        """Whether notes are read at this connection at all."""
+        return self._connection.policy.directions.get("notes", "both") not in {"write", "off"}
 
     async def leads(self, lead_ids: Sequence[str], progress: Progress = silent) -> NotesIngested:
         """Read the notes of these leads (external ids). A lead that is gone is passed over."""
         total = NotesIngested()
-        if self._connection.policy.directions.get("notes", "both") in {"write", "off"}:
+        if not self.wanted:
             return total
         for start in range(0, len(lead_ids), LEADS_PER_PAGE):
             chunk = lead_ids[start : start + LEADS_PER_PAGE]
-            listings = await self._fetch(chunk)
+            listings, gone = await self._fetch(chunk)
             total.readable = all(listing.readable for listing in listings.values())
-            done = await self._ingest(listings)
+            done = await self._ingest(listings, gone)
             total.read += done.read
             total.changed += done.changed
             progress("notes", self._connection.name, start + len(chunk), len(lead_ids))
         return total
 
-    async def _fetch(self, lead_ids: Sequence[str]) -> dict[str, NoteListing]:
-        """The listings of some leads, a few at a time; outside any transaction."""
+    async def _fetch(self, lead_ids: Sequence[str]) -> tuple[dict[str, NoteListing], list[str]]:
+        """The listings of some leads, a few at a time, and which leads are gone; outside any transaction."""
         async with self._store.transaction() as tx:
             known = await self._known(tx, lead_ids)
         gate = asyncio.Semaphore(LEADS_AT_ONCE)
+        gone: list[str] = []
 
         async def fetch(lead_id: str) -> tuple[str, NoteListing | None]:
             async with gate:
                 try:
                     return lead_id, await self._connection.adapter.notes(lead_id, known.get(lead_id, {}))
                 except NotFoundError:
+                    gone.append(lead_id)
                     return lead_id, None
                 except TransientError as error:
                     if error.status != NOT_YET:
-                        raise
-                    return lead_id, None  # created a moment ago: its notes are read once it shows
+                        self._failed(lead_id, error)
+                    return lead_id, None  # else created a moment ago: its notes are read once it shows
 
         answers = await asyncio.gather(*(fetch(lead_id) for lead_id in lead_ids))
-        return {lead_id: listing for lead_id, listing in answers if listing is not None}
+        return {lead_id: listing for lead_id, listing in answers if listing is not None}, gone
+
+    def _failed(self, lead_id: str, error: TransientError) -> None:
+        """One lead must not hold up all others, as long as the vendor is well. Raises the error otherwise."""
+        self._failures_left -= 1
+        if self._failures_left <= 0 or not error.sent:
+            raise error
+        _log.warning("notes.passed_over", connection=self._connection.name, lead=lead_id, error=str(error))
 
     async def _known(self, tx: Tx, lead_ids: Sequence[str]) -> dict[str, dict[str, str]]:
         """External lead id → {external note id: mark} of live notes already read."""
@@ -109,8 +130,8 @@ class NoteIngest:
         links = await tx.links_of(KIND, [note.id for note in held], self._connection.name)
         return {link.external_id: link for link in links}
 
-    async def _ingest(self, listings: Mapping[str, NoteListing]) -> NotesIngested:
-        """One transaction for a chunk of leads."""
+    async def _ingest(self, listings: Mapping[str, NoteListing], gone: Sequence[str]) -> NotesIngested:
+        """One transaction for a chunk of leads. Those that are ``gone`` count as read: a walk sees to them."""
         rows = sum(len(listing.rows) for listing in listings.values())
         async with self._store.transaction() as tx:
             leads = await tx.links(self._connection.name, "lead", list(listings))
@@ -133,6 +154,7 @@ class NoteIngest:
                     self._row(page, node, lead_id, listing, remote)
                 self._gone(page, node, lead_id, listing)
                 page.batch.notes_read[self._connection.name, lead_id] = self._clock.now()
+            page.batch.notes_read |= {(self._connection.name, lead_id): self._clock.now() for lead_id in gone}
             await tx.save(page.batch, run=self._run)
         page.result.read = rows
         return page.result

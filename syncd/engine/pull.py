@@ -3,7 +3,8 @@
 Three depths. *Incremental* asks for what moved since the cursor. A *walk* lists every lead, because some
 vendors' update times do not move with stages, labels or assignments; the digest gate makes that cheap.
 *Full* walks and reads every lead's notes too. Between fulls, notes are read for leads that changed and,
-in turn, for the leads whose notes were read longest ago.
+in turn, for the leads whose notes were read longest ago. Which leads' notes are owed is kept with the leads, so that
+neither a short slice nor a crash forgets them.
 
 A walk may take hours. How far it has come is kept after every page, so that it can be done in slices and
 survives the process.
@@ -12,7 +13,7 @@ survives the process.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -36,10 +37,10 @@ if TYPE_CHECKING:
 
 STREAM = "leads"
 PAGES_AHEAD = 4
-NOTES_AT_ONCE = 100
-"""Leads whose notes are read in a full comparison before anybody asks whether there is time for more."""
-SWEPT_AT_ONCE = 10
-"""Leads whose notes are read in a sweep before anybody asks."""
+NOTES_AT_ONCE = 20
+"""Leads whose notes are read before anybody asks whether there is time for more."""
+NOTES_FAILURES_MAX = 5
+"""After so many leads whose notes cannot be read the vendor is left alone."""
 WALK_MAX = timedelta(days=3)
 """A walk begun longer ago is begun anew."""
 ROWS_AT_ONCE = 500
@@ -123,6 +124,7 @@ class _Pulling:
         self._store, self._clock, self._connection = store, clock, connection
         self._progress, self._run, self._enough = progress, run, enough
         self._ingest = Ingest(store, clock, connection, run=run)
+        self._notes_in = NoteIngest(store, clock, connection, run=run, failures_max=NOTES_FAILURES_MAX)
         self._parsed: list[str] = []
         self._gone: list[str] = []
         self.result = Pulled()
@@ -133,7 +135,7 @@ class _Pulling:
         async for page in _ahead(self._connection.adapter.leads(cursor, full=False)):
             await self._page(page, thorough=False)
         await self._aftermath()
-        await self._notes(self._parsed)
+        await self._owed_notes()
         await self._sweep(depth)
         await self._keep(full=None, walked=None)
 
@@ -151,10 +153,11 @@ class _Pulling:
         if not walk.listed:
             walk = await self._list(walk)
         await self._aftermath()
-        await self._notes(self._parsed)
-        await self._sweep(depth)
         if walk.listed and walk.notes:
             await self._all_notes(walk)
+        elif not walk.notes:
+            await self._owed_notes()
+            await self._sweep(depth)
         if not walk.listed or self.result.unfinished:
             self.result.unfinished = True
             await self._keep(full=None, walked=None)
@@ -202,34 +205,44 @@ class _Pulling:
     async def _aftermath(self) -> None:
         """Records that nothing has shown yet, and those that turned out to be gone."""
         store, clock, connection = self._store, self._clock, self._connection
-        self.result.changed += await _pull_unseen(store, clock, connection, self._parsed)
+        changed, shown = await _pull_unseen(store, clock, connection)
+        self.result.changed += changed
+        self._parsed += shown
+        await self._notes(shown)
         if self._gone:
             evidence = "404 on the record itself"
             self.result.changed += await settle_gone(store, clock, connection, "lead", self._gone, evidence)
 
     async def _sweep(self, depth: Depth) -> None:
         """Notes of further leads, as long as there is time: the next sweep begins with those read longest ago."""
-        if not depth.sweep:
+        if not depth.sweep or self.result.unfinished:
             return
         parsed = set(self._parsed)
         due = [lead for lead in await self._store.notes_due(self._connection.name, depth.sweep) if lead not in parsed]
-        for start in range(0, len(due), SWEPT_AT_ONCE):
+        for start in range(0, len(due), NOTES_AT_ONCE):
             if start and self._enough():
                 return
-            await self._notes(due[start : start + SWEPT_AT_ONCE])
+            await self._notes(due[start : start + NOTES_AT_ONCE])
 
     async def _notes(self, leads: Sequence[str]) -> None:
-        done = await NoteIngest(self._store, self._clock, self._connection, run=self._run).leads(leads, self._progress)
-        self.result.changed += done.changed
+        self.result.changed += (await self._notes_in.leads(leads, self._progress)).changed
+
+    async def _owed_notes(self) -> None:
+        """The notes of leads that changed, in this pull or in one that did not come to them."""
+        await self._notes_of(lambda after: self._store.notes_owed(self._connection.name, after, NOTES_AT_ONCE))
 
     async def _all_notes(self, walk: OpenWalk) -> None:
         """The notes of every lead that were not read since the walk began."""
+        await self._notes_of(lambda after: self._store.notes_before(walk.connection, walk.began, after, NOTES_AT_ONCE))
+
+    async def _notes_of(self, beyond: Callable[[str], Awaitable[Sequence[str]]]) -> None:
+        """The notes of some leads in the order of their ids, as far as there is time."""
         after = ""
-        while leads := await self._store.notes_before(walk.connection, walk.began, after, NOTES_AT_ONCE):
+        while self._notes_in.wanted and (leads := await beyond(after)):
             await self._notes(leads)
             after = leads[-1]
             if self._enough():
-                self.result.unfinished = True
+                self.result.unfinished = bool(await beyond(after))
                 return
 
     async def _keep(self, *, full: datetime | None, walked: datetime | None) -> None:
@@ -291,12 +304,13 @@ def _joined(page: Page, following: Page) -> Page:
     )
 
 
-async def _pull_unseen(store: Store, clock: Clock, connection: Connection, parsed: list[str]) -> int:
+async def _pull_unseen(store: Store, clock: Clock, connection: Connection) -> tuple[int, list[str]]:
     """Read what we created and no listing has shown since: vendors add to a new lead (an owner, a stage).
 
     A record that may still be invisible is waited for; one that must be visible by now and is not is gone.
+    Returns how many changed, and which were shown.
     """
-    changed = 0
+    changed, shown = 0, list[str]()
     for external_id, created_at in (await store.unseen(connection.name)).items():
         left = connection.adapter.capabilities.create_lag_s - (clock.now() - created_at).total_seconds()
         try:
@@ -307,6 +321,6 @@ async def _pull_unseen(store: Store, clock: Clock, connection: Connection, parse
             changed += await settle_gone(store, clock, connection, "lead", [external_id], "404 on the record itself")
             continue
         done = await Ingest(store, clock, connection).records([remote])
-        parsed.append(external_id)
+        shown.append(external_id)
         changed += len(done.touched)
-    return changed
+    return changed, shown

@@ -52,6 +52,13 @@ class Walks(Protocol):
         """It came to its end, or is given up."""
         ...
 
+    async def notes_owed(self, connection: str, after: str, limit: int) -> Sequence[str]:
+        """External ids, in their order and beyond ``after``, of live leads that changed since their notes were read.
+
+        Those whose notes were never read are among them.
+        """
+        ...
+
     async def notes_before(self, connection: str, moment: datetime, after: str, limit: int) -> Sequence[str]:
         """External ids, in their order and beyond ``after``, of live leads whose notes were not read since."""
         ...

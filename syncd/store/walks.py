@@ -76,6 +76,17 @@ class WalkRows(Fetching):
         """It came to its end, or is given up."""
         await self.fetch(self._END, connection, connection)
 
+    # By ix_link_notes_due.
+    _NOTES_OWED = """
+    SELECT external_id FROM link
+    WHERE connection = %s AND kind = 'lead' AND state = 'live' AND notes_read_at IS NULL AND external_id > %s
+    ORDER BY external_id LIMIT %s
+    """
+
+    async def notes_owed(self, connection: str, after: str, limit: int) -> Sequence[str]:
+        """External ids, in their order and beyond ``after``, of live leads that changed since their notes were read."""
+        return [row[0] for row in await self.fetch(self._NOTES_OWED, connection, after, limit)]
+
     _NOTES_BEFORE = """
     SELECT external_id FROM link
     WHERE connection = %s AND kind = 'lead' AND state = 'live' AND external_id > %s

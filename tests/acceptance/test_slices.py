@@ -11,6 +11,7 @@ import pytest
 from syncd.engine import pull
 from syncd.engine.slices import Done, Slices
 from syncd.sandbox.faults import Fault
+from syncd.sandbox.message import Ask
 from syncd.store.inbox import PostgresInbox
 from tests.acceptance.world import World, ada
 
@@ -117,7 +118,7 @@ async def test_a_sweep_of_notes_takes_no_more_than_its_time(world: World, monkey
     """Notes that a poll looks at beside what has changed are read a few at a time, and those read longest ago first:
     what there is no time for comes with the next poll.
     """
-    monkeypatch.setattr(pull, "SWEPT_AT_ONCE", 3)
+    monkeypatch.setattr(pull, "NOTES_AT_ONCE", 3)
     people(world)
     await rounds(world)
     await world.clock.sleep(600)
@@ -136,6 +137,61 @@ async def test_a_sweep_of_notes_takes_no_more_than_its_time(world: World, monkey
         async with syncd.store.transaction() as tx:
             links = await tx.links("chime", "lead", swept)
     assert all(link.notes_read_at is not None and link.notes_read_at >= began for link in links.values())
+
+
+async def test_notes_that_a_poll_owes_are_read_by_whoever_comes_next(world: World, monkeypatch: pytest.MonkeyPatch):
+    """Everybody moved at once: a poll reads the notes of a few and ends; the next ones, by other processes, read on
+    from there, and nobody's are read twice.
+    """
+    monkeypatch.setattr(pull, "NOTES_AT_ONCE", 3)
+    world.sync_options = "notes_sweep = 0"
+    people(world)
+    await rounds(world)
+    await world.clock.sleep(600)
+    async with process(world) as slices:
+        await slices.pull("chime", never)
+    await world.clock.sleep(600)
+    for lead in world.chime.ids():
+        world.chime.edit(lead, "city", "London")
+        world.chime.add_note(lead, "Moved.")
+    await world.clock.sleep(60)
+    asked, more = [], True
+    while more:
+        world.forget()
+        async with process(world) as slices:
+            more = (await slices.pull("chime", at_once)).more
+        asked.append(sum(call.template == "/v1.0/notes" for call in world.chime.calls))
+    assert asked == [3, 3, 2]
+    await rounds(world)
+    assert all("Moved." in str(world.cinc.shows(lead)["notes"]) for lead in world.cinc.ids())
+
+
+async def test_a_lead_whose_notes_cannot_be_read_holds_up_nobody(world: World):
+    """The vendor fails for one lead's notes alone: everything else comes in, and these do once it shows them again."""
+    people(world, 3)
+    await rounds(world)
+    await world.clock.sleep(600)
+    first, *others = world.chime.ids()
+    for lead in (first, *others):
+        world.chime.edit(lead, "city", "London")
+        world.chime.add_note(lead, "Moved.")
+    await world.clock.sleep(60)
+
+    failed: list[Ask] = []
+
+    def fault(ask: Ask, moment: str) -> Fault | None:
+        if moment != "before" or not ask.path.endswith("/notes") or ask.one("leadId") != first:
+            return None
+        failed.append(ask)
+        return Fault("error")
+
+    world.chime.fault = fault
+    async with process(world) as slices:
+        assert not (await slices.pull("chime", never)).error
+    assert failed
+    world.chime.fault = None
+    await rounds(world)
+    assert all("Moved." in str(world.cinc.shows(lead)["notes"]) for lead in world.cinc.ids())
 
 
 async def test_a_lead_in_step_is_planned_once(world: World):
