@@ -24,6 +24,8 @@ from syncd.ports.clock import Clock
 
 SLICE_S = 20.0
 """How long a slice may take before it makes room for a more urgent one."""
+LIVE_S = 60.0
+"""How long a live slice may go on while nobody waits for its connection: it begins with a plan of everything."""
 PATIENCE_S = 1.5
 """How long a live slice waits for further news."""
 SHARE_S = 5.0
@@ -48,10 +50,21 @@ class Listener(Protocol):
 
 
 @dataclass(slots=True)
-class _Room:
-    """Whether a slice should make room for another one."""
+class Room:
+    """Whether a slice should make room for another one, and how long it may take."""
 
     wanted: bool = False
+    planned_s: float = 0.0
+
+    def planned(self, seconds: float) -> None:
+        """A plan of everything took so long; to write some of it there is as much time at least."""
+        self.planned_s += seconds
+
+    def lasts_s(self, kind: str) -> float:
+        """From its beginning."""
+        if kind == "live":
+            return 2 * self.planned_s + (SHARE_S if self.wanted else LIVE_S)
+        return 0.0 if self.wanted else SLICE_S
 
 
 @dataclass(slots=True)
@@ -110,16 +123,12 @@ class Worker:
         if kind == "housekeeping":
             await self.housekeeping()
             return Done()
-        began, room = self.clock.monotonic(), _Room()
-
-        def lasts_s() -> float:
-            return self.clock.monotonic() - began
+        began, room = self.clock.monotonic(), Room()
 
         def enough() -> bool:
             self.progress()
             ended = self.stopping or slices is not self.generation.slices
-            most = SLICE_S if not room.wanted else SHARE_S if kind == "live" else 0.0
-            return ended or lasts_s() >= most
+            return ended or self.clock.monotonic() - began >= room.lasts_s(kind)
 
         def patience_s() -> float:
             return 0.0 if room.wanted or enough() else PATIENCE_S
@@ -127,12 +136,12 @@ class Worker:
         watching = asyncio.create_task(self._watch(room, slices, kind, connection))
         try:
             if kind == "live":
-                return await slices.live(connection, enough, patience_s)
+                return await slices.live(connection, enough, patience_s, room.planned)
             return await slices.pull(connection, enough)
         finally:
             watching.cancel()
 
-    async def _watch(self, room: _Room, slices: Slices, kind: str, connection: str) -> None:
+    async def _watch(self, room: Room, slices: Slices, kind: str, connection: str) -> None:
         """See whether another slice waits for the connection: for a pull only a live one counts."""
         kinds = ("live", "pull") if kind == "live" else ("live",)
         while not room.wanted:

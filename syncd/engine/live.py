@@ -53,11 +53,13 @@ class Terms:
     """How long a live slice may go on.
 
     enough      its time is up: what is left is for the next one
+    planned     told how many seconds a plan of everything took, which are not the time there is for work
     patience_s  how long to wait for further news
     tidy        clears the marks of leads that lack nothing anywhere
     """
 
     enough: Enough
+    planned: Callable[[float], None]
     patience_s: Callable[[], float]
     tidy: Callable[[], Awaitable[None]]
 
@@ -228,7 +230,7 @@ class Live:
 
     async def _all(self) -> Planned:
         """The plan of all dirty leads; those found in step that have not changed since are not looked at."""
-        name, began = self._connection.name, self._clock.now()
+        name, began, started = self._connection.name, self._clock.now(), self._clock.monotonic()
         dirty = await self._store.dirty()
         known = {lead: at for lead, at in self._standing.in_step.items() if dirty.get(lead) == at}
         planned = await plan(
@@ -240,4 +242,5 @@ class Live:
             await self._store.in_step([name], began)
         self._linked = (await self._store.live_counts()).get(name, 0)
         self._whole, self._held = True, bool(planned.held)
+        self._terms.planned(self._clock.monotonic() - started)
         return planned

@@ -149,7 +149,7 @@ async def _guard(
             await store.settle_hold(old.id, "superseded")  # the leads moved on: nobody can approve what is no more
     if not reasons:
         return
-    now_held = await store.hold(
+    now_held = next((one for one in held if one.fingerprint == fingerprint), None) or await store.hold(
         HeldPlan(
             id=digest([connection.name, fingerprint])[:8],
             connection=connection.name,

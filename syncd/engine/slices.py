@@ -111,16 +111,23 @@ class Slices:
 
         return await self._turn(name, read)
 
-    async def live(self, name: str, enough: Enough, patience_s: Callable[[], float] = lambda: 0.0) -> Done:
+    async def live(
+        self,
+        name: str,
+        enough: Enough,
+        patience_s: Callable[[], float] = lambda: 0.0,
+        planned: Callable[[float], None] = lambda _seconds: None,
+    ) -> Done:
         """Take in what webhooks hint at and write what is lacking, as it comes. Raises DatabaseError.
 
         patience_s  how long to wait for more once there is nothing to do
+        planned     told how many seconds a plan of everything took
         """
 
         async def work(connection: Connection, turn: Turn) -> Done:
             live = Live(
                 self._store, self._inbox, self._clock, connection, turn, self._news[name], self._standing[name],
-                Terms(enough, patience_s, self._tidy),
+                Terms(enough, planned, patience_s, self._tidy),
             )  # fmt: skip
             more = await live.run()
             taken, pushed = live.taken, live.pushed
