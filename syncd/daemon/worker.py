@@ -24,8 +24,11 @@ from syncd.ports.clock import Clock
 
 SLICE_S = 20.0
 """How long a slice may take before it makes room for a more urgent one."""
-LIVE_S = 60.0
-"""How long a live slice may go on while nobody waits for its connection: it begins with a plan of everything."""
+LIVE_S = 40.0
+"""How long a live slice may go on while no other one waits for its connection: it begins with a plan of everything.
+
+Commands, which nobody hears waiting, stand in line for a minute.
+"""
 PATIENCE_S = 1.5
 """How long a live slice waits for further news."""
 SHARE_S = 5.0
