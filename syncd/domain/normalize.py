@@ -164,8 +164,8 @@ def _parsed(raw: str, region: str) -> str:
     if not phonenumbers.is_possible_number(number):
         return raw
     plain: str = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    if number.italian_leading_zero and plain != raw and _parsed(plain, region) != plain:
-        return raw  # 000000 in Germany: of so many zeros another one would be taken for the prefix each time it is read
+    if plain != raw and _parsed(plain, region) != plain:
+        return raw  # 000000 in Germany: another of its zeros would be taken for the prefix each time it is read
     return f"{plain} x{number.extension}" if number.extension else plain
 
 

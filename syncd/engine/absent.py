@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from syncd.domain.errors import NotFoundError, RejectedError, TransientError
+from syncd.domain.errors import NotFoundError, RejectedError, TransientError, UnreadableError
 from syncd.domain.plan import digest
 from syncd.engine.connection import Connection
 from syncd.engine.settle import settle_gone
@@ -51,7 +51,7 @@ async def settle_absent(store: Store, clock: Clock, connection: Connection, seen
         except NotFoundError as error:
             grade = "told by the vendor" if error.told else "404 on the record itself"
             evidence.setdefault(grade, []).append(external_id)
-        except (TransientError, RejectedError):
+        except (TransientError, RejectedError, UnreadableError):
             continue  # no answer, or none for us, is no evidence; the next complete walk asks again
     gone = 0
     for grade, ids in evidence.items():

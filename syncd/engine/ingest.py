@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import structlog
+
 from syncd.domain import filled, match
-from syncd.domain.errors import NotFoundError, RejectedError, UnreadableError
+from syncd.domain.errors import NotFoundError, RejectedError, TransientError, UnreadableError
 from syncd.domain.lead import decode_fields, encode_fields, spec
 from syncd.domain.lens import Reading
 from syncd.domain.merge import Seen, born, merge
@@ -29,6 +31,9 @@ from syncd.ports.store import Store
 from syncd.ports.vendor import Page, Remote
 
 READS_AT_ONCE = 8
+FAILURES_MAX = 5
+"""After so many records that cannot be read singly the vendor is left alone."""
+_log = structlog.get_logger()
 NO_ID = "a row without a usable id"
 """Why such a row is in quarantine; the entry's external id is a digest of the row, by which nothing can be read."""
 
@@ -55,6 +60,7 @@ class Ingest:
         self._clock = clock
         self._connection = connection
         self._run = run
+        self._failures = 0
 
     async def page(self, page: Page, stream: str = "leads", *, thorough: bool = False) -> Ingested:
         """One page of a listing: only rows with a new digest are looked at. Commits the page's cursor.
@@ -99,13 +105,23 @@ class Ingest:
                 except NotFoundError:
                     result.gone.append(row.external_id)
                     return None
-                except RejectedError:
+                except (RejectedError, UnreadableError):
                     return row  # listed, and hidden all the same: the listing's row is all there is
+                except TransientError as error:
+                    self._failed(row.external_id, error)
+                    return replace(row, listed=False)  # for now; it is not known by its digest, so it is tried again
             return replace(single, digest=row.digest, listed=True)
 
         if all(row.complete for row in rows):
             return rows
         return [row for row in await asyncio.gather(*map(complete, rows)) if row is not None]
+
+    def _failed(self, external_id: str, error: TransientError) -> None:
+        """One record must not hold up all others, as long as the vendor is well. Raises the error otherwise."""
+        self._failures += 1
+        if self._failures >= FAILURES_MAX or not error.sent:
+            raise error
+        _log.warning("lead.incomplete", connection=self._connection.name, lead=external_id, error=str(error))
 
     def read(self, remote: Remote) -> Reading:
         """A record in canonical terms, agents included. Raises UnreadableError."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from syncd.domain.errors import NotFoundError, TransientError
+from syncd.domain.errors import NotFoundError, RejectedError, TransientError, UnreadableError
 from syncd.engine.absent import settle_absent
 from syncd.engine.connection import Enough, never
 from syncd.engine.ingest import Ingest
@@ -307,7 +307,8 @@ def _joined(page: Page, following: Page) -> Page:
 async def _pull_unseen(store: Store, clock: Clock, connection: Connection) -> tuple[int, list[str]]:
     """Read what we created and no listing has shown since: vendors add to a new lead (an owner, a stage).
 
-    A record that may still be invisible is waited for; one that must be visible by now and is not is gone.
+    A record that may still be invisible is waited for; one that must be visible by now and is not is gone. Any other
+    answer, or none, says nothing about it, and must not keep the pull from what else there is.
     Returns how many changed, and which were shown.
     """
     changed, shown = 0, list[str]()
@@ -315,10 +316,12 @@ async def _pull_unseen(store: Store, clock: Clock, connection: Connection) -> tu
         left = connection.adapter.capabilities.create_lag_s - (clock.now() - created_at).total_seconds()
         try:
             remote = await connection.adapter.lead(external_id)
-        except (NotFoundError, TransientError):
-            if left > 0:
-                continue
-            changed += await settle_gone(store, clock, connection, "lead", [external_id], "404 on the record itself")
+        except NotFoundError as error:
+            if left <= 0:
+                evidence = "told by the vendor" if error.told else "404 on the record itself"
+                changed += await settle_gone(store, clock, connection, "lead", [external_id], evidence)
+            continue
+        except (TransientError, RejectedError, UnreadableError):
             continue
         done = await Ingest(store, clock, connection).records([remote])
         shown.append(external_id)

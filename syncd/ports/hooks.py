@@ -74,12 +74,14 @@ class Registration:
     id       what removes it; "" where there is only one
     url      whom it calls, secret included: for the eyes of `ours` alone; "" where the vendor does not say
     events   what it tells, in the vendor's words
+    secret   what the header with the secret holds; "" where there is none, or the vendor does not show it
     """
 
     id: str
     url: str = field(repr=False)
     events: tuple[str, ...]
     enabled: bool = True
+    secret: str = field(default="", repr=False)
 
 
 class Hooks(Protocol):
@@ -139,7 +141,9 @@ def problem_of(hooks: Hooks, registered: Sequence[Registration], address: str, s
     if not any(one.enabled for one in mine):
         return "turned off"
     url = url_of(hooks, address, secret)
-    current = [one for one in mine if one.enabled and one.url in {url, ""}]
+    current = [
+        one for one in mine if one.enabled and one.url in {url, ""} and (not one.secret or same(one.secret, secret))
+    ]
     if not current:
         return "registered with another secret"
     told = {event for one in current for event in one.events}

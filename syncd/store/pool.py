@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import IsolationLevel
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 
 from syncd.domain.errors import DatabaseError
 from syncd.store.jsonb import adapt_connection
@@ -63,7 +63,7 @@ class Pool:
                 await _prepare(raw, single=single, snapshot=snapshot)
                 yield raw
                 if not single:
-                    await raw.commit()
+                    await _commit(raw)
             except BaseException:
                 if raw.pgconn.transaction_status in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:
                     with suppress(psycopg.Error):
@@ -96,31 +96,45 @@ class Pool:
         while self._free:
             raw, used = self._free.pop()
             doubtful = time.monotonic() - used > IDLE_S or _said_something(raw)
-            if not doubtful or await _lives(raw):
-                return raw
+            try:
+                if not doubtful or await _lives(raw):
+                    return raw
+            except BaseException:
+                await raw.close()
+                raise
             await raw.close()
         return None
 
     async def _fresh(self) -> Raw:
         raw = await psycopg.AsyncConnection.connect(self._url, **self._options)
         adapt_connection(raw)
-        await raw.set_isolation_level(IsolationLevel.READ_COMMITTED)  # whatever the server's habit is
         return raw
 
     async def _back(self, raw: Raw) -> None:
-        """Keep it, unless it is broken, or was cut off in mid-command: nothing can be sent on it then."""
-        if raw.pgconn.transaction_status == TransactionStatus.IDLE and len(self._free) < self._kept:
+        """Keep it, unless it is broken or was cut off in the middle of something: statements may never go out then."""
+        idle = raw.pgconn.transaction_status == TransactionStatus.IDLE
+        if idle and raw.pgconn.pipeline_status == PipelineStatus.OFF and len(self._free) < self._kept:
             self._free.append((raw, time.monotonic()))
         else:
             await raw.close()
 
 
 async def _prepare(raw: Raw, *, single: bool, snapshot: bool) -> None:
+    """Each setting by itself: whoever had it before may have been cut off between two of them."""
+    level = IsolationLevel.REPEATABLE_READ if snapshot else IsolationLevel.READ_COMMITTED
     if raw.autocommit is not single:
         await raw.set_autocommit(single)
     if bool(raw.read_only) is not snapshot:
         await raw.set_read_only(snapshot or None)
-        await raw.set_isolation_level(IsolationLevel.REPEATABLE_READ if snapshot else IsolationLevel.READ_COMMITTED)
+    if raw.isolation_level is not level:  # whatever the server's habit is
+        await raw.set_isolation_level(level)
+
+
+async def _commit(raw: Raw) -> None:
+    """A transaction in which an error was passed over would be rolled back without a word. Raises instead."""
+    if raw.pgconn.transaction_status == TransactionStatus.INERROR:
+        raise psycopg.errors.InFailedSqlTransaction("an error in a transaction was passed over")
+    await raw.commit()
 
 
 def _said_something(raw: Raw) -> bool:
@@ -135,7 +149,7 @@ def _said_something(raw: Raw) -> bool:
 async def _lives(raw: Raw) -> bool:
     try:
         await raw.execute(b"")
-        await raw.rollback()
+        await raw.commit()  # a rollback would forget what is prepared
     except psycopg.Error:
         return False
     return True

@@ -63,6 +63,7 @@ def test_national_digits_are_read_back_as_the_same_number(raw: str, region: str)
         (" ask mum ", "US", "ask mum"),
         ("555-01", "US", "555-01"),
         ("000000", "DE", "000000"),
+        ("09040090500", "BR", "09040090500"),
         ("+39 06 6982", "US", "+39066982"),
         (4155550100, "US", "+14155550100"),
         (None, "US", ""),

@@ -54,7 +54,7 @@ async def deliveries(place: Place) -> list[Finding]:
 
 async def _registered(place: Place, connection: Connection, url: str) -> Finding:
     from syncd.engine.pause import stays_paused
-    from syncd.ports.hooks import address_of
+    from syncd.ports.hooks import address_of, ours
 
     name, hooks = connection.name, connection.adapter.hooks
     state = await place.syncd.store.connection(name, connection.adapter.vendor)
@@ -65,7 +65,7 @@ async def _registered(place: Place, connection: Connection, url: str) -> Finding
         found = await hooks.registered()
     except VendorError as error:
         return Finding("webhooks", "warning", f"cannot be asked for: {error}", mend, name)
-    ours = [one for one in found if not one.url or one.url.startswith(address_of(url, name))]
-    if any(one.enabled for one in ours):
+    mine = [one for one in found if not one.url or ours(one, address_of(url, name))]
+    if any(one.enabled for one in mine):
         return Finding("webhooks", "ok", "registered", connection=name)
-    return Finding("webhooks", "warning", "disabled" if ours else "not registered", mend, name)
+    return Finding("webhooks", "warning", "disabled" if mine else "not registered", mend, name)

@@ -27,8 +27,6 @@ from syncd.vendors.walked import decoded, encoded
 
 BEGINNING = "2000-01-01 00:00:00"
 """The vendor's own default of ``leadUpdateTime``."""
-AHEAD_MAX = timedelta(days=1)
-"""An update time further ahead of the vendor's clock than this is a broken record, not a promise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,9 @@ class Puller:
                 # As it is now: whoever goes on from a page gets what was read behind it and not handed on yet.
                 held = replace(held, position=encoded(Halfway(dialect, started, began, newest, walk.standing)))
         began = half.began if half else self._began(started)
-        since = self._safely_read(newest, began, single=walk.pages <= 1 and not walk.resumed)
+        # One page too: a lead dated ahead would hide all that is edited before that moment comes. And a lead edited
+        # behind a walk of several pages must be found next time.
+        since = min(newest, began) if newest else None
         if known is not None and known.since is not None:
             since = max(known.since, since) if since else known.since
         new = Cursor(dialect, since, started if dialect == "lofty" else None)
@@ -134,14 +134,6 @@ class Puller:
         if since is None:
             return BEGINNING
         return (since - self._connection.overlap).astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S")
-
-    def _safely_read(self, newest: datetime | None, began: datetime, *, single: bool) -> datetime | None:
-        """How far the cursor may move: a lead edited behind a walk of several pages must be found next time."""
-        if newest is None:
-            return None
-        if single:
-            return min(newest, self._clock.now() + timedelta(seconds=self._vendor_clock().offset_s) + AHEAD_MAX)
-        return min(newest, began)
 
     def _began(self, started: datetime) -> datetime:
         """The earliest the vendor's clock may have said at ``started``; known from the first answer on."""

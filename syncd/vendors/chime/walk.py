@@ -1,14 +1,20 @@
 """Walking a list of Chime's to its end, and knowing what the walk proves (vendors/chime.md §3).
 
 A page may be shorter than asked for (servers cap at 25), so only an empty page or the total ends a walk.
-An offset walk over a list that shrinks or reorders meanwhile skips rows without a sign: when the total fell, or
-fewer different records came than it promises, the list is walked once more.
+An offset walk over a list that shrinks or reorders meanwhile skips rows, and where one comes behind for each that goes
+in front the total tells nothing. So behind a page of several rows the next one begins one row earlier, and the last row
+has to come again: if it does not, somebody moved it, and what followed it may stand among the rows already passed.
+
+    the last row does not come again,        → the list is walked once more
+    the total fell, or fewer different
+    records came than it promises
+    only the last row comes again            → the next page begins behind it: this is not the end yet
+    rows moved in the second pass too        → no proof
 
 A walk that was broken off goes on by offset, whatever it went by before: a scroll shows the list as it was, and a page
-that was fetched but not taken in has used it up. Much may have happened in between, and a total that is the same again
-tells nothing where as many leads came as went. So the first row and the last one before the gap are looked at, and if
-one of them has moved, the list is walked once more. What a second pass shows cannot be told from what the first one
-did once it is broken off too; such a walk ends without a proof.
+that was fetched but not taken in has used it up. Much may have happened in between, so the first row is looked at as
+well as the last one before the gap; if one of them has moved, the list is walked once more. What a second pass shows
+cannot be told from what the first one did once it is broken off too; such a walk ends without a proof.
 """
 
 from __future__ import annotations
@@ -33,10 +39,10 @@ STALE_PAGES_MAX = 20
 class Standing:
     """A pass after one of its pages, so that it can be taken up again.
 
-    received, pages, stale  rows and pages so far, and pages since the last new record
+    received, pages, stale  places passed and pages so far, and pages since the last new record
     first_total, total      the vendor's first and last count; ``fell``: one was less than the one before
     nameless                how many different rows without an id came
-    moved                   rows changed places while nobody walked
+    moved                   rows changed places between two pages, or while nobody walked
     first, last             `mark` of the first row and of the last one so far
     again                   this is the second pass
     anew                    marks of older parts say nothing of this pass
@@ -84,11 +90,6 @@ class Walk:
         """The vendor's last count, None if it told none."""
         return self.standing.total
 
-    @property
-    def pages(self) -> int:
-        """Pages received in the last pass."""
-        return self.standing.pages
-
     async def take_up(self, standing: Standing | None, walked: Walked) -> None:
         """Go on where a walk was broken off, or begin anew where that is nowhere or refused. Raises VendorError."""
         self.resumed = True
@@ -122,7 +123,7 @@ class Walk:
             self._begin(Standing(again=True, anew=True))
         now = self.standing
         counted = now.total is not None and self._distinct() >= now.total
-        self.proven = counted and now.total == now.first_total and not now.nameless
+        self.proven = counted and now.total == now.first_total and not now.nameless and not now.moved
 
     def _begin(self, standing: Standing) -> None:
         """A pass goes on from there, and has seen nothing yet."""
@@ -130,36 +131,60 @@ class Walk:
         self._seen = Seen()
         self._unnamed = standing.nameless
         self._scroll = ""
-        self._scrolled = False
+        self._scrolled = self._alone = False
 
     def _steady(self) -> bool:
-        """Whether nothing hints at rows that moved under an offset walk of several pages."""
+        """Whether nothing hints at rows that moved under an offset walk."""
         now = self.standing
+        if now.moved:
+            return False
         if not self.resumed and (now.pages <= 1 or self._scrolled):
             return True
         short = now.total is not None and self._distinct() < now.total
-        return not now.fell and not now.moved and not short
+        return not now.fell and not short
 
     async def _pass(self) -> AsyncIterator[list[Any]]:
         while True:
-            answer = await self._client.read(self._path, query=self._page_query())
+            overlap = self._overlaps()
+            answer = await self._client.read(self._path, query=self._page_query(overlap=overlap))
             rows = listed_rows(answer, self._key, f"GET {self._path}")
             self._learn(answer)
-            if not rows:
+            self._alone = len(rows) == 1
+            if overlap:
+                rows = self._behind(rows)
+            if rows:
+                self._take(rows)
+                yield rows
+            elif not self._alone:
                 return
-            self._take(rows)
-            yield rows
             now = self.standing
             if now.total is not None and now.total > 0 and now.received >= now.total:
                 return
             if now.stale >= STALE_PAGES_MAX:
                 raise TransientError(f"GET {self._path}: the pages repeat themselves")
 
-    def _page_query(self) -> list[tuple[str, str]]:
+    def _overlaps(self) -> bool:
+        """Whether the last row has to come again.
+
+        Not behind an answer of one row: where no page has more, such a walk would never end. Nor once rows are known
+        to have moved: it would tell nothing new.
+        """
+        now = self.standing
+        return now.received > 0 and not (self._scrolled or self._alone or now.moved)
+
+    def _behind(self, rows: list[Any]) -> list[Any]:
+        """The rows behind the one that came again; all of them if another one stands there: then rows have moved."""
+        now = self.standing
+        if rows and mark(self._name(rows[0])) == now.last:
+            return rows[1:]
+        self.standing = replace(now, moved=True, received=now.received - 1)
+        return rows
+
+    def _page_query(self, *, overlap: bool) -> list[tuple[str, str]]:
         paged = [*self._query, ("limit", str(self._limit))]
         if self._scroll:
             return [*paged, ("scrollId", self._scroll)]
-        return [*paged, ("offset", str(self.standing.received))]
+        return [*paged, ("offset", str(self.standing.received - overlap))]
 
     async def _row_at(self, offset: int) -> Any:
         """The row that stands there now, None if there is none."""

@@ -86,8 +86,10 @@ class ChimeHooks:
         for part in body if isinstance(body, list) else [body]:
             if isinstance(part, Mapping):
                 rows = list(_rows_of(part))
-                timed = timed and all(_identity(row.get("updateTime")) for row in rows)
-                hints.update(dict.fromkeys(_hints(_identity(part.get("listId")), rows)))
+                wanted = list(_hints(_identity(part.get("listId")), rows))
+                if rows or wanted:  # a hint may come from the number of the list alone: nothing says when
+                    timed = timed and bool(rows) and all(_identity(row.get("updateTime")) for row in rows)
+                hints.update(dict.fromkeys(wanted))
         return [Event(hash_of(delivery.body), list(hints), unique=timed or not hints)]
 
     async def _rows(self) -> list[tuple[int, Registration]]:

@@ -2,9 +2,11 @@
 
 The cursor is a mark: the highest `info.updated_date` a finished walk has seen, but never past the moment
 that walk began (by the vendor's clock), because a row may change behind a walk's back. It moves only at
-the end of a walk. An incremental walk that is broken off leaves its position behind in the cursor, which promises
-nothing: it only lets the next one go on from there. A walk of everything leaves it on each page, with all that its
-proof and its mark need, and promises in the end what it would have promised undisturbed.
+the end of a walk, and not where the walk may have passed over rows: nobody would ask for them again. (A row without an
+id is quarantined, and a hash that gave way to ``from=id:`` is gone on with: neither is such a gap.) An incremental
+walk that is broken off leaves its position behind in the cursor, which promises nothing: it only lets the next one go
+on from there. A walk of everything leaves it on each page, with all that its proof and its mark need, and promises in
+the end what it would have promised undisturbed.
 """
 
 from __future__ import annotations
@@ -36,13 +38,14 @@ VOLATILE = frozenset({"logged_in_date", "listings", "verification", "toupp", "re
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """What the engine stores for us. ``full``, ``high``, ``began`` and ``at`` describe a walk that was broken off."""
+    """What the engine stores for us. The others describe a walk that was broken off."""
 
     mark: datetime | None = None
     full: bool = False
     high: datetime | None = None
     began: datetime | None = None
     at: Position | None = None
+    missed: bool = False
 
     def encode(self) -> str:
         """As JSON text."""
@@ -55,7 +58,8 @@ class Cursor:
             data = orjson.loads(cursor or "{}")
             times = {name: moment(data.get(name)) for name in ("mark", "high", "began")}
             at = data.get("at")
-            return cls(**times, full=bool(data.get("full")), at=Position(**at) if at else None)
+            full, missed = bool(data.get("full")), bool(data.get("missed"))
+            return cls(**times, full=full, at=Position(**at) if at else None, missed=missed)
         except (ValueError, TypeError, AttributeError, UnreadableError):
             return cls()
 
@@ -147,9 +151,10 @@ class Walk:
             high = _highest(high, remotes)
             if since is not None:
                 remotes = [r for r in remotes if r.time is None or r.time >= since - SPELLING_SLACK]
-            onward = replace(stood, full=full, high=high, began=began, at=chunk.after)
+            missed = chunk.missed or (stood.missed and not chunk.anew)
+            onward = replace(stood, full=full, high=high, began=began, at=chunk.after, missed=missed)
             if chunk.after is None:
-                onward = Cursor(mark=_mark(stood.mark, high, began))
+                onward = Cursor(mark=stood.mark if missed else _mark(stood.mark, high, began))
             yield Page(
                 rows=remotes,
                 cursor=onward.encode(),
@@ -177,9 +182,10 @@ class Walk:
             onward = chunk.standing
             if onward is not None and walked and not half:
                 onward = replace(onward, anew=True)
+            reached = stood.mark if chunk.missed else _mark(stood.mark, high, began)
             yield Page(
                 rows=remotes,
-                cursor=None if onward else Cursor(mark=_mark(stood.mark, high, began)).encode(),
+                cursor=None if onward else Cursor(mark=reached).encode(),
                 complete=onward is None and chunk.proved,
                 broken=_keyed(chunk.broken),
                 position=encoded(Halfway(onward, began, high)) if onward else "",
@@ -196,7 +202,7 @@ class Walk:
     async def since(self, moment_: datetime) -> list[Remote]:
         """Every lead whose ``info`` moved at or after a moment."""
         found: list[Remote] = []
-        async for chunk in self._chunks(moment_, None):
+        async for chunk in self._asked(UPDATED_SINCE, spell_time(moment_), None):
             rows = [self._rows.listed(lead, row) for lead, row in chunk.rows]
             found += [row for row in rows if row.time is None or row.time >= moment_ - SPELLING_SLACK]
         return found
@@ -208,11 +214,11 @@ class Walk:
     def _chunks(self, since: datetime | None, at: Position | None) -> AsyncIterator[Chunk]:
         if since is None:
             return chunks(self._client, LEADS, "leads", at=at, resumable=True, prove=True)
-        return self._asked(UPDATED_SINCE, spell_time(since), at)
+        return self._asked(UPDATED_SINCE, spell_time(since), at, prove=True)
 
-    async def _asked(self, term: str, value: str, at: Position | None) -> AsyncIterator[Chunk]:
+    async def _asked(self, term: str, value: str, at: Position | None, *, prove: bool = False) -> AsyncIterator[Chunk]:
         terms = [] if term in self._refused else [(term, value)]
-        async for chunk in chunks(self._client, LEADS, "leads", terms=terms, at=at, resumable=True):
+        async for chunk in chunks(self._client, LEADS, "leads", terms=terms, at=at, resumable=True, prove=prove):
             if chunk.bare and terms:
                 self._refused.add(term)
             yield chunk

@@ -14,7 +14,7 @@ import orjson
 
 from syncd.domain.errors import NotFoundError, UnreadableError
 from syncd.domain.normalize import text
-from syncd.ports.hooks import Delivery, Event, Hint, Registration, event_id, hash_of, same, usable_id
+from syncd.ports.hooks import Delivery, Event, Hint, Registration, event_id, hash_of, same, secret_problem, usable_id
 from syncd.vendors.cinc.client import WEBHOOK, WEBHOOK_DISABLE, Client
 
 HEADER = "X-Syncd-Secret"
@@ -67,7 +67,8 @@ class CincHooks:
             return []
         filters = found.get("event_filters")
         events = tuple(_plain(one) for one in filters) if isinstance(filters, list) else ()
-        return [Registration("", _plain(found.get("url")), events, enabled=found.get("is_enabled") is not False)]
+        enabled = found.get("is_enabled") is not False
+        return [Registration("", _plain(found.get("url")), events, enabled, _shown_secret(found.get("headers")))]
 
     async def remove(self, address: str) -> Sequence[Registration]:
         """Turn the webhook off, unless it calls somebody else: CINC has no call that deletes it."""
@@ -96,8 +97,20 @@ def _event(row: Any, body: bytes, told: str = "") -> Event:
     if not isinstance(row, Mapping):
         return Event(hash_of(body))
     meta = row.get("meta")
-    said = meta.get("event_id") if isinstance(meta, Mapping) else None
-    return Event(event_id(said or told, body), _hints(row))
+    meta = meta if isinstance(meta, Mapping) else {}
+    ident, hints = event_id(meta.get("event_id") or told, body), _hints(row)
+    # Without an id and a time the same words may be said of a later change.
+    timed = bool(_plain(meta.get("published_date")).strip())
+    return Event(ident, hints, unique=timed or not hints or ident != hash_of(body))
+
+
+def _shown_secret(headers: Any) -> str:
+    """The value of our header; "" where it is not shown, or masked: no secret of ours looks like that."""
+    if not isinstance(headers, Mapping):
+        return ""
+    shown = [_plain(value) for name, value in headers.items() if str(name).lower() == HEADER.lower()]
+    masked = not shown or secret_problem(shown[0]) or len(set(shown[0])) == 1
+    return "" if masked else shown[0]
 
 
 def _hints(row: Mapping[str, Any]) -> list[Hint]:

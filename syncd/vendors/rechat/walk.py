@@ -87,8 +87,9 @@ class Walk:
             await self._definitions.noticed(payloads)
             times = [time for row in payloads if (time := stamp(row.get(UPDATED))) is not None]
             high = max([*times, *([high] if high is not None else [])], default=None)
-            if chunk.last and since is None and high is not None:
-                # Never past the walk's own beginning, and never back.
+            ordered = since is not None and UPDATED not in self._contacts.ignored
+            if chunk.last and high is not None and not ordered:
+                # Not in the order of changes: never past the walk's own beginning, and never back.
                 high = max(min(high, began), old if old is not None else BEGINNING)
             yield Page(
                 rows=chunk.rows,

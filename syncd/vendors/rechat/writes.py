@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from syncd.domain.errors import ConflictError, NotFoundError, RejectedError, TransientError, VendorError
-from syncd.domain.lead import Fields
+from syncd.domain.lead import ADDRESS, Fields, Value, blank
 from syncd.domain.lens import Payload
 from syncd.ports.clock import Clock
 from syncd.ports.vendor import Remote, Written
@@ -50,6 +50,7 @@ SLACK_S = 1
 """Clocks are compared with this much room when a capture may have found an older contact."""
 CREATE_QUERY = [("get", "true"), ("relax", "false"), ("activity", "false"), *SHOWING]
 NO_CONTENT = 204
+NAMED = ("first_name", "last_name", "email", "phone", *ADDRESS)
 Read = Callable[[str], Awaitable[Remote]]
 
 
@@ -246,7 +247,7 @@ class Writer:
             self._made.popitem(last=False)
         if before:
             return Written(found, existed=True)
-        names = self._carried(wanted)
+        names = self._carried(wanted) - typed_since(wanted, self._mapping.table.read(remote.payload).fields)
         if wanted.get(PRIMARY) == owner(remote.payload):
             names -= {PRIMARY}
         if not any(self.fragment(wanted, names, remote.payload).values()):
@@ -283,6 +284,24 @@ class Writer:
                 await self.update(found, wanted, part, (await self._read(found)).payload)
             except RejectedError:
                 continue
+
+
+def typed_since(wanted: Fields, shown: Fields) -> set[str]:
+    """Fields of a contact captured a moment ago that somebody has filled otherwise since: the next reading is theirs.
+
+    Its stage, tags, source and owner are not among them: a capture and its rules set them too.
+    """
+    typed = {name for name in NAMED if not blank(shown.get(name)) and shown.get(name) != wanted.get(name)}
+    for primary, plural in (("email", "emails"), ("phone", "phones")):
+        if primary in typed or _keys(shown.get(plural)) - _keys(wanted.get(plural)) - {wanted.get(primary)}:
+            typed |= {primary, plural}
+    return typed
+
+
+def _keys(values: Value | None) -> set[object]:
+    """The addresses or numbers of a set, without their kinds."""
+    found = values if isinstance(values, frozenset) else ()
+    return {one[0] if isinstance(one, tuple) else one for one in found}
 
 
 def content_of(body: Fragment) -> dict[str, Any]:

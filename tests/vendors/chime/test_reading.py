@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from syncd.domain.errors import AuthError, NotFoundError, RejectedError, TransientError
 from syncd.vendors.chime.client import reset_in_s
-from tests.vendors.chime.harness import account, scripted
+from tests.vendors.chime.harness import START, account, scripted
 
+SINCE = '{"dialect":"chime","since":"2026-06-30T00:00:00+00:00"}'
 DIALECTS = pytest.mark.parametrize("dialect", ["chime", "lofty"])
 EMPTY = (200, {"_metadata": {"total": 0}, "leads": []})
 
@@ -27,6 +29,18 @@ def fill(there: Any, number: int) -> list[str]:
 def ids(pages: list[Any]) -> list[str]:
     """External ids of all rows."""
     return [row.external_id for page in pages for row in page.rows]
+
+
+def listing(leads: list[int], between: Callable[[list[int], int], None], *, size: int = 25, told: bool = True) -> Any:
+    """A list by offset; ``between`` is told it and the offset behind each answer and may change it."""
+
+    def answer(_method: str, _path: str, query: dict[str, str]) -> tuple[int, Any]:
+        at, total = int(query["offset"]), {"total": len(leads)} if told else {}
+        rows = [{"leadId": lead, "lastUpdateTime": "2026-06-30T10:00:00GMT"} for lead in leads[at : at + size]]
+        between(leads, at)
+        return 200, {"_metadata": total, "leads": rows}
+
+    return answer
 
 
 # -- credentials and limits ----------------------------------------------------------------------
@@ -131,12 +145,86 @@ async def test_a_falling_total_walks_once_more():
     assert [sent.query["offset"] for sent in there.wire.sent].count("0") == 2
 
 
+@pytest.mark.parametrize("cursor", [None, SINCE], ids=["all", "changed"])
+@pytest.mark.parametrize("told", [True, False])
+async def test_a_lead_gone_in_front_for_one_that_came_behind_hides_none(cursor: str | None, told: bool):  # noqa: FBT001
+    """The total stays and enough different leads came, but the last row does not come again: a second pass."""
+    leads, moved = list(range(1, 76)), False
+
+    def between(leads: list[int], _at: int) -> None:
+        nonlocal moved
+        if not moved:
+            leads[:], moved = [*leads[1:], 900], True
+
+    adapter, _ = scripted(listing(leads, between, told=told))
+    pages = [page async for page in adapter.leads(cursor, full=cursor is None)]
+    assert set(ids(pages)) >= {str(lead) for lead in leads}
+    assert pages[-1].complete is (told and cursor is None), "the second pass was not disturbed"
+
+
+async def test_rows_that_move_in_the_second_pass_too_prove_nothing():
+    """As many come as go in each pass, and enough different leads are shown: the list never stood still."""
+    come = iter(range(900, 999))
+    leads = list(range(1, 76))
+
+    def between(leads: list[int], at: int) -> None:
+        if at == 0:
+            leads[:] = [*leads[1:], next(come)]
+
+    adapter, wire = scripted(listing(leads, between))
+    pages = [page async for page in adapter.leads(None, full=True)]
+    assert set(ids(pages)) >= {str(lead) for lead in leads}
+    assert not pages[-1].complete
+    assert pages[-1].cursor
+    assert [sent.query["offset"] for sent in wire.sent] == ["0", "24", "49", "74"] * 2
+
+
+async def test_a_list_that_shrinks_to_less_than_its_first_page_is_walked_again():
+    """Nothing stands any more where the last row stood: what followed it is among the rows already passed."""
+
+    def between(leads: list[int], _at: int) -> None:
+        leads[:] = leads[-20:]
+
+    adapter, _ = scripted(listing(list(range(1, 31)), between))
+    pages = [page async for page in adapter.leads(SINCE, full=False)]
+    assert set(ids(pages)) == {str(lead) for lead in range(1, 31)}
+
+
+@pytest.mark.parametrize(
+    ("number", "size", "told", "offsets"),
+    [
+        (25, 25, True, [0]),
+        (26, 25, True, [0, 24]),
+        (75, 25, True, [0, 24, 48, 72]),
+        (26, 25, False, [0, 24, 25, 26]),
+        (4, 1, True, [0, 1, 2, 3]),
+        (4, 1, False, [0, 1, 2, 3, 4]),
+    ],
+)
+async def test_pages_overlap_by_one_row_which_is_shown_once(number: int, size: int, told: bool, offsets: list[int]):  # noqa: FBT001
+    """Behind a page of several rows its last one comes again; one alone is not the end, and is not asked for again."""
+    leads = list(range(1, number + 1))
+    adapter, wire = scripted(listing(leads, lambda _leads, _at: None, size=size, told=told))
+    pages = [page async for page in adapter.leads(None, full=True)]
+    assert ids(pages) == [str(lead) for lead in leads]
+    assert pages[-1].complete is told
+    assert [int(sent.query["offset"]) for sent in wire.sent] == offsets
+
+
+async def test_a_scroll_does_not_overlap():
+    """It shows the list as it was; no row comes twice, and no offset is asked for."""
+    there = account(switches={"scroll": True, "cap_25": True})
+    made = fill(there, 60)
+    assert ids(await there.pages()) == made
+    assert [sent.query.get("offset") for sent in there.wire.of("GET", "/leads")] == ["0", None, None]
+
+
 async def test_a_listing_that_is_short_of_its_total_proves_nothing():
     """An empty page before the total is reached ends the walk without evidence."""
     rows = [{"leadId": n, "lastUpdateTime": "2026-06-01T00:00:00GMT"} for n in (1, 2)]
 
     def answer(_method: str, _path: str, query: dict[str, str]) -> tuple[int, Any]:
-        return 200, {"_metadata": {"total": 3}, "leads": rows if query["offset"] == "0" else None}
+        return 200, {"_metadata": {"total": 3}, "leads": rows[int(query["offset"]) :] or None}
 
     adapter, _ = scripted(answer)
     pages = [page async for page in adapter.leads(None, full=True)]
@@ -168,6 +256,16 @@ async def test_the_update_time_is_sent_in_fixed_utc_minus_seven():
     assert not changed.complete
     [quiet] = await there.pages(changed.cursor, full=False)
     assert quiet.cursor == changed.cursor
+
+
+async def test_a_lead_dated_ahead_does_not_hide_what_is_edited_until_then():
+    """One page, and its newest time is twenty hours from now: the cursor does not pass the moment the walk began."""
+    rows = [{"leadId": 1, "lastUpdateTime": "2026-07-02T08:00:00GMT"}]
+    adapter, wire = scripted(lambda *_: (200, {"_metadata": {"total": 1}, "leads": rows}))
+    [page] = [page async for page in adapter.leads(SINCE, full=False)]
+    [_] = [page async for page in adapter.leads(page.cursor, full=False)]
+    asked = datetime.strptime(wire.sent[-1].query["leadUpdateTime"] + "-0700", "%Y-%m-%d %H:%M:%S%z")
+    assert START - timedelta(seconds=125) <= asked <= START
 
 
 async def test_a_lead_edited_behind_the_walk_is_found_next_time():

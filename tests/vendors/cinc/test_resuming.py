@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
+import orjson
 import pytest
 
 from syncd.ports.vendor import Page, Walked, mark
@@ -146,3 +147,80 @@ async def test_what_spoiled_the_first_part_spoils_the_whole():
     rest = [page async for page in on(adapter, await first(adapter, 1))]
     assert ids(rest) == ["L3"]
     assert not rest[-1].complete
+
+
+def marked(pages: Sequence[Page]) -> str | None:
+    """The mark that a walk ends with."""
+    return orjson.loads(pages[-1].cursor or "{}").get("mark")  # type: ignore[no-any-return]
+
+
+async def test_a_page_that_came_in_front_begins_the_walk_anew():
+    """The page at the offset holds nothing but what was read: the list goes on behind it all the same."""
+    leads = [4, 3, 2, 1]
+    adapter, _ = written(by_offset(leads))
+    begun = await first(adapter, 1)
+    leads[:0] = [9, 8]
+    rest = [page async for page in on(adapter, begun)]
+    assert ids(rest) == ["L9", "L8", "L4", "L3", "L2", "L1"]
+    assert rest[-1].complete
+    assert marked(rest)
+
+
+@pytest.mark.parametrize("came", [[9], [9, 8, 7], [9, 8, 7, 6], [9, 8, 7, 6, 5]])
+async def test_what_came_in_front_hides_nothing_behind(came: list[int]):
+    """Pages of rows that an earlier part has read are passed through; they are no list that repeats itself."""
+    leads = [4, 3, 2, 1]
+    adapter, _ = written(by_offset(leads))
+    begun = await first(adapter, 1)
+    leads[:0] = came
+    rest = [page async for page in on(adapter, begun)]
+    assert ids(rest)[-2:] == ["L2", "L1"]
+    assert not {"L4", "L3"} & {*ids(rest)}
+    assert not rest[-1].complete
+
+
+async def test_a_walk_begun_anew_by_offset_can_be_broken_off_again():
+    """Older marks say nothing of it: the rows that the first attempt read are shown again."""
+    leads = [6, 5, 4, 3, 2, 1]
+    adapter, _ = written(by_offset(leads))
+    begun = await first(adapter, 1)
+    leads[:0] = [8, 7]
+    pages = list(begun)
+    while pages[-1].position:
+        async with aclosing(on(adapter, pages)) as walk:  # type: ignore[type-var]
+            pages.append(await anext(walk))
+    assert ids(pages)[2:] == ["L8", "L7", "L6", "L5", "L4", "L3", "L2", "L1"]
+    assert pages[-1].complete
+
+
+async def test_a_list_that_ignores_offset_begins_anew_once_and_leaves_the_mark():
+    """Taken up or not, it ends, and what it never showed is not passed over."""
+    leads = [1, 2, 3, 4]
+
+    def answers(_: Asked) -> Answer:
+        return 200, {"paging": {"limit": 2}, "leads": [row(number) for number in leads[:2]]}
+
+    adapter, site = written(answers)
+    begun = await first(adapter, 1)
+    rest = [page async for page in on(adapter, begun)]
+    assert ids(rest) == ["L1", "L2"]
+    assert len(site.asked) < 8
+    assert (rest[-1].complete, marked(rest)) == (False, None)
+
+
+async def test_a_gap_before_a_walk_was_broken_off_is_a_gap_of_the_whole():
+    """The later part is in order, and yet the mark stays."""
+    leads = [1, 2, 3, 4, 5, 6, 7]
+    adapter, _ = written(by_offset(leads))
+    begun = []
+    async with aclosing(adapter.leads(None, full=True)) as walk:  # type: ignore[type-var]
+        async for page in walk:
+            begun.append(page)
+            if page.rows[0].external_id == "L1":
+                leads.remove(1)
+            else:
+                break
+    assert ids(begun) == ["L1", "L2", "L4", "L5"]
+    rest = [page async for page in on(adapter, begun)]
+    assert ids(rest) == ["L6", "L7"]
+    assert (rest[-1].complete, marked(rest)) == (False, None)
