@@ -271,3 +271,24 @@ async def test_a_lead_that_is_no_more_stops_nothing(world: World):
     again = await world.shown(f"cinc:{lost}")
     assert again["id"] != node
     assert again["fields"]["city"] == "London"
+
+
+@pytest.mark.parametrize("answer", [Fault("error", status=500), Fault("error", status=200, body=b'{"lead":{}}')])
+async def test_a_lead_that_cannot_be_read_singly_holds_up_nobody(world: World, answer: Fault):
+    """Rows lack labels, so each is read singly, and one of these readings never succeeds: everybody is carried over
+    all the same, this one with what its row shows, and with its labels once it can be read.
+    """
+    world.cinc.switches["list_hides"] = ("labels",)
+    bad, *_ = [world.cinc.add_person(**ada(email=f"a{n}@example.com", phones=[], first_name=f"N{n}")) for n in range(4)]
+    world.cinc.add_label(bad, "Hot")
+    world.cinc.fault = lambda ask, moment: (
+        answer if moment == "before" and not ask.write and ask.path.endswith(f"/leads/{bad}") else None
+    )
+    report = await world.sync()
+    assert report.connections["cinc"].error == ""
+    assert sorted(world.chime.shows(lead)["first_name"] for lead in world.chime.ids()) == ["N0", "N1", "N2", "N3"]
+    world.cinc.fault = None
+    await world.quiet()
+    await world.sync(full=True)
+    (there,) = [lead for lead in world.chime.ids() if world.chime.shows(lead)["first_name"] == "N0"]
+    assert "Hot" in world.chime.shows(there)["labels"]

@@ -233,3 +233,29 @@ async def test_an_edit_without_a_time_is_later_than_the_last_walk_that_did_not_s
         town.epixel.edit(there, "stage", "contacted")
         await town.quiet()
         assert town.cinc.shows(here)["stage"] == "Contacted"
+
+
+@pytest.mark.parametrize("refusal", ["unavailable", "hidden"])
+async def test_a_lead_of_ours_that_cannot_be_looked_at_is_neither_gone_nor_in_the_way(
+    tmp_path: Path, database: Database, refusal: str
+):
+    """We made a lead and somebody took it over before we saw it: no listing shows it, and the look at it is refused or
+    fails. That is no evidence that it is gone, and all else at the vendor is read as ever.
+    """
+    async with standing(tmp_path, database.url, own_only=True) as town:
+        town.epixel.add_agent("other@example.com", "O", "Ther")
+        town.epixel.add_person(first_name="Zed", last_name="Zz", email="zed@example.com", phones=[("+14155552699", "")])
+        await town.quiet()
+        town.cinc.add_person(**ADA)
+        await town.sync(until_quiet=False)
+        slug = town.find("epixel", first_name="Ada")
+        town.epixel.assign(slug, "primary", "other@example.com")
+        if refusal == "unavailable":
+            town.epixel.fault = lambda ask, moment: (
+                Fault("error", status=503) if moment == "before" and ask.one("slug") == slug else None
+            )
+        report = await town.sync(until_quiet=False)
+        assert report.connections["epixel"].error == ""
+        assert report.connections["epixel"].pulled
+        links = (await town.shown("ada@example.com"))["links"]
+        assert {link["connection"]: link["state"] for link in links}["epixel"] == "live"

@@ -177,3 +177,20 @@ async def test_a_captured_contact_may_become_visible_late():
     assert (made.external_id, made.existed) == (uuid(1), False)
     assert len(wire.of("POST")) == 1
     assert adapter.capabilities.create_lag_s > 2
+
+
+async def test_what_somebody_types_into_a_captured_contact_is_not_written_over():
+    """Between a capture and what follows it a person may open the contact: only what is still missing is added."""
+    async with sandboxed() as account:
+        read = account.adapter._writer._read
+
+        async def typed_before(found: str) -> Any:
+            if not account.wire.of("PATCH"):
+                account.sandbox.edit(found, "street", "1 Main St")
+                account.sandbox.edit(found, "last_name", "Byron")
+            return await read(found)
+
+        account.adapter._writer._read = typed_before
+        made = await account.adapter.create_lead({**ADA, "street": "5 Side St", "city": "Rome"})
+        shown = account.sandbox.shows(made.external_id)
+        assert (shown["street"], shown["city"], shown["last_name"]) == ("1 Main St", "Rome", "Byron")

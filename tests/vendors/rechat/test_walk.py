@@ -355,3 +355,38 @@ async def test_what_means_nothing_does_not_move_the_digest(kept: str):
     shown = iter([deleted, gone, before])
     one, two, three = [(await walked(adapter))[0].rows[0] for _ in range(3)]
     assert one.digest == two.digest != three.digest
+
+
+async def test_an_edit_behind_a_walk_in_another_order_is_found_by_the_next_one():
+    """Where the filter is ignored, contacts come in the order they were made in: one that is edited behind the walk,
+    before another one ahead of it, must not be passed by the cursor (§3).
+    """
+    born = 1_780_000_000
+    people = [contact(n, updated_at=born + n) for n in range(1, 7)]
+    meanwhile: list[dict[str, Any]] = []
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("attribute_defs"):
+            return 200, ok([])
+        start, limit = int(asked.one("start") or 0), int(asked.one("limit") or 0)
+        page = [dict(one) for one in sorted(people, key=lambda one: one["created_at"])[start : start + limit]]
+        if meanwhile and start == 2:
+            people[0] |= meanwhile.pop(0)
+            people[5] |= meanwhile.pop(0)
+        return 200, ok(page, total=len(people))
+
+    adapter, _ = written(answer, memory={"ignored_filters": ["updated_at", "created_at"]}, page_size=2)
+
+    async def pulled(cursor: str | None, *, full: bool) -> tuple[str | None, dict[str, float]]:
+        found: dict[str, float] = {}
+        async for page in adapter.leads(cursor, full=full):
+            found |= {row.external_id: row.payload["updated_at"] for row in page.rows}
+            cursor = page.cursor or cursor
+        return cursor, found
+
+    cursor, _ = await pulled(None, full=True)
+    edited = born + 5000
+    meanwhile += [{"updated_at": edited}, {"updated_at": edited + 1000}]
+    cursor, _ = await pulled(cursor, full=False)
+    _, found = await pulled(cursor, full=False)
+    assert found.get(people[0]["id"]) == edited
