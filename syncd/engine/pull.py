@@ -73,10 +73,13 @@ class Depth:
     sweep: int = 0
 
 
-def depth_of(connection: Connection, state: ConnectionState, clock: Clock, *, full: bool, first: bool) -> Depth:
+def depth_of(
+    connection: Connection, state: ConnectionState, clock: Clock, *, full: bool, first: bool, poll: bool = False
+) -> Depth:
     """How deep to pull now: ``full`` asked for or due, else what this vendor's incremental reads leave out.
 
-    ``first`` is the first cycle of a command; later cycles only look for echoes of what was just written.
+    first  the first cycle of a command; later cycles only look for echoes of what was just written
+    poll   nobody waits for it: a costly walk that was made a while ago is not made again, webhooks tell what moved
     """
     due = state.last_full is None or clock.now() - state.last_full >= connection.full_compare
     if full or due:
@@ -86,7 +89,8 @@ def depth_of(connection: Connection, state: ConnectionState, clock: Clock, *, fu
         return Depth(walk=not can.incremental)  # without a filter only a walk shows what people did meanwhile
     covered = can.incremental and can.incremental_covers >= WALKED
     sweep = can.notes_sweep and "notes" not in can.incremental_covers
-    return Depth(walk=not covered, sweep=connection.notes_sweep if sweep else 0)
+    walked = state.last_walk is not None and (clock.now() - state.last_walk).total_seconds() < can.walk_every_s
+    return Depth(walk=not covered and not (poll and walked), sweep=connection.notes_sweep if sweep else 0)
 
 
 async def pull(

@@ -104,7 +104,7 @@ class Slices:
             deep = depth.all_notes or await self._store.open_walk(name) is not None
             with urgently(Urgency.BACKFILL if deep else Urgency.POLL):
                 await learn_agents(self._store, self._clock, connection)
-                pulled = await turn.read(full=full, enough=enough)
+                pulled = await turn.read(full=full, poll=True, enough=enough)
             counts = {"pulled": pulled.pulled, "changed": pulled.changed}
             undone = bool(await self._store.dirty(limit=1))
             return Done(more=pulled.unfinished, undone=undone, heard=True, counts=counts)

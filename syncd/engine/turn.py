@@ -31,13 +31,16 @@ class Turn:
         self._kept = state.memory
         return state
 
-    async def read(self, *, full: bool = False, first: bool = True, enough: Enough = never) -> Pulled:
+    async def read(
+        self, *, full: bool = False, first: bool = True, poll: bool = False, enough: Enough = never
+    ) -> Pulled:
         """Decide what may have been sent before, then pull as deep as it is time for. Raises VendorError.
 
         full   everything is compared, from the beginning
         first  look for what people did, and not only for echoes of what was just written
+        poll   nobody waits for it
         """
-        depth = depth_of(self._connection, await self.state(), self._clock, full=full, first=first)
+        depth = depth_of(self._connection, await self.state(), self._clock, full=full, first=first, poll=poll)
         run = await self._store.start_run("pull", self._connection.name)
         await remap(self._store, self._clock, self._connection, self._progress)
         await recover(self._store, self._clock, self._connection)

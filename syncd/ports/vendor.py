@@ -35,6 +35,7 @@ class Capabilities:
     note_edit / note_delete / note_author / note_time   what a note call can do or set
     incremental        an update-time filter exists; ``incremental_covers`` is what moves it, of
                        fields, stage, labels, assignments, notes
+    walk_every_s       without such a filter: a poll walks the whole list no more often than this
     listing_proves     a completed walk of the leads is evidence for absence
     find_by            of email, phone: look-ups before creating
     time_precision_s   precision of a record's own time; None where records carry no usable time
@@ -61,6 +62,7 @@ class Capabilities:
     label_max: int = 0
     incremental: bool = False
     incremental_covers: frozenset[str] = frozenset()
+    walk_every_s: float = 0.0
     listing_proves: bool = False
     find_by: frozenset[str] = frozenset()
     time_precision_s: float | None = None

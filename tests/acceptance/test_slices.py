@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +13,9 @@ from syncd.engine import pull
 from syncd.engine.slices import Done, Slices
 from syncd.sandbox.faults import Fault
 from syncd.sandbox.message import Ask
+from syncd.store.database import Database
 from syncd.store.inbox import PostgresInbox
-from tests.acceptance.world import World, ada
+from tests.acceptance.world import World, ada, standing
 
 PEOPLE = 8
 PAGE = 2
@@ -237,3 +239,33 @@ async def test_what_one_process_learned_of_an_account_the_next_one_knows(world: 
         await other.pull("cinc", never)
         assert learned
         assert dict(other._connections["cinc"].adapter.memory) == learned
+
+
+async def test_a_poll_without_a_filter_walks_no_more_often_than_the_config_says(tmp_path: Path, database: Database):
+    """Chime's newer API lists nothing by update time: between two scans a poll asks for no list, and the next scan
+    finds what people did; a command that somebody waits for looks at once.
+    """
+    async with standing(tmp_path, database.url, dialect="lofty") as world:
+        world.chime_options = 'scan = "15m"'
+        lead = world.chime.add_person(first_name="Ada", last_name="Byron", email="ada@example.com")
+
+        async def lists() -> int:
+            world.forget()
+            async with process(world) as slices:
+                done = await slices.pull("chime", never)
+            assert not done.error
+            return sum(call.template == "/v1.0/leads" and not call.write for call in world.chime.calls)
+
+        await rounds(world)
+        await world.clock.sleep(20 * 60)
+        assert await lists() > 0
+        world.chime.edit(lead, "city", "London")
+        await world.clock.sleep(5 * 60)
+        assert await lists() == 0
+        await world.clock.sleep(15 * 60)
+        assert await lists() > 0
+        await rounds(world)
+        assert world.only("cinc")["city"] == "London"
+        world.chime.edit(lead, "city", "Paris")
+        await world.quiet()
+        assert world.only("cinc")["city"] == "Paris"

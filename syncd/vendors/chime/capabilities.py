@@ -41,6 +41,7 @@ def capabilities(connection: ChimeConnection) -> Capabilities:
         label_max=LABEL_MAX,
         incremental=not lofty,
         incremental_covers=frozenset() if lofty else frozenset({"fields", "stage", "labels", "assignments"}),
+        walk_every_s=connection.scan.total_seconds() if lofty else 0.0,
         listing_proves=True,
         find_by=frozenset({"email", "phone"}),
         time_precision_s=1.0,
